@@ -1,0 +1,40 @@
+"""Watch over the promise: the ledger must balance and no account may fall silent.
+
+**When it is red:** `audit`: the log names conversations in the wrong place; run the DAG `replay` with
+`what = refresh`. `stall`: the log names accounts that were not collected for too long; look at their last
+`collect_<account>` run, and whether its DAG is paused.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+with DAG(
+    dag_id="care",
+    description="Audit the ledger, notice silent accounts",
+    schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["inbox-triage", "care"],
+    default_args={"owner": "inbox-triage", "retries": 1, "retry_delay": timedelta(seconds=30)},
+    doc_md=__doc__,
+):
+
+    @task(execution_timeout=timedelta(minutes=10))
+    def audit():
+        """Collected = answered + waiting + dismissed, and the queue shows exactly those who wait."""
+        from triage_airflow import tasks
+
+        return tasks.audit()
+
+    @task(execution_timeout=timedelta(minutes=10))
+    def stall():
+        """No account may have been silent for longer than care.stalled_after."""
+        from triage_airflow import tasks
+
+        tasks.stall()
+
+    audit()
+    stall()

@@ -1,0 +1,44 @@
+"""Decide what new messages are about, and show it on the Gmail threads.
+
+**When it is red:** `classify` failed: the log's last line says why; the messages stay in the queue as *unsure*
+and are decided by the next run. `label` failed: the mailbox refused; what it refused stays in the outbox
+(`SELECT * FROM triage.label_outbox WHERE wanted <> applied AND NOT gone`) and is sent again by the next run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from triage_airflow.runtime import MESSAGES
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
+from triage.config import load
+
+LABELLED = [a.name for a in load().triage.accounts if a.source == "gmail"]
+
+with DAG(
+    dag_id="triage",
+    description="Classify new messages, refresh the queue, label the mailboxes",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/5 * * * *", timezone="UTC"), assets=[MESSAGES]),
+    catchup=False,
+    max_active_runs=1,
+    tags=["inbox-triage", "triage"],
+    default_args={"owner": "inbox-triage", "retries": 3, "retry_delay": timedelta(seconds=20)},
+    doc_md=__doc__,
+):
+
+    @task(execution_timeout=timedelta(minutes=30))
+    def classify():
+        """Decide every message that has no decision yet; the queue follows in the same transaction."""
+        from triage_airflow import tasks
+
+        return tasks.classify()
+
+    @task(execution_timeout=timedelta(minutes=30), map_index_template="{{ account }}")
+    def label(account: str):
+        """Bring the labels of one mailbox to the wanted state."""
+        from triage_airflow import tasks
+
+        return tasks.label(account)
+
+    classify() >> label.expand(account=LABELLED)

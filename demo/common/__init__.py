@@ -1,0 +1,1 @@
+"""What every stand-in shares: fault rules, a clock that can be moved, serving on loopback."""

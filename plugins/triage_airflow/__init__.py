@@ -1,0 +1,1 @@
+"""Everything of inbox-triage that imports Airflow, beside the DAG files."""

@@ -1,0 +1,38 @@
+"""Airflow connections as plain values for `triage`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+from triage.core.errors import ConfigError
+from triage.sources.base import Credentials
+
+DATABASE = "triage_db"
+"""The connection that holds our own PostgreSQL."""
+
+
+def _get(conn_id: str, hint: str) -> Any:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except Exception as error:
+        raise ConfigError(
+            f"connection {conn_id!r} cannot be read ({type(error).__name__}); create it in Airflow under "
+            f"Admin, Connections, {hint}"
+        ) from error
+
+
+def credentials_of(conn_id: str, *, expected: str) -> Credentials:
+    """The credentials in a connection; ConfigError when it is missing or of another type."""
+    connection = _get(conn_id, f"as type {expected}")
+    if connection.conn_type != expected:
+        raise ConfigError(f"connection {conn_id!r} is of type {connection.conn_type!r}; make it {expected!r}")
+    return Credentials(
+        login=connection.login or "", password=connection.password or "", extra=connection.extra_dejson
+    )
+
+
+def database_dsn() -> str:
+    """The address of our PostgreSQL."""
+    connection = _get(DATABASE, "as type Postgres, with the database of inbox-triage")
+    return str(connection.get_uri()).replace("postgres://", "postgresql://", 1)

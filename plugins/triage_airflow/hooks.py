@@ -1,0 +1,59 @@
+"""Airflow connections of our own types, turned into sources; the test button asks the service who we are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+if TYPE_CHECKING:
+    from triage.sources.base import Credentials
+
+
+class SourceHook(BaseHook):
+    """Base of the hooks: reads credentials out of a connection, and tests it."""
+
+    conn_name_attr = "conn_id"
+    conn_type = ""
+    hook_name = ""
+    default_conn_name = ""
+
+    def __init__(self, conn_id: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id or self.default_conn_name
+
+    def credentials(self) -> Credentials:
+        """What the connection holds. Raises Fatal naming the connection when there is none."""
+        from triage_airflow.connections import credentials_of
+
+        return credentials_of(self.conn_id, expected=self.conn_type)
+
+    def get_conn(self) -> Any:
+        """The source, able to ask its service; no account settings of triage.yaml are applied."""
+        from triage.ops.sources import build
+        from triage.sources.base import SourceSettings
+
+        return build(self.conn_type, SourceSettings(account=self.conn_id), self.credentials())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Airflow's test button: True and who we are, or False and the mend."""
+        try:
+            return True, str(self.get_conn().whoami())
+        except Exception as error:  # the form shows the sentence, whatever went wrong
+            return False, str(error)
+
+
+class GmailHook(SourceHook):
+    """A Gmail mailbox."""
+
+    conn_type = "gmail"
+    hook_name = "Gmail (inbox-triage)"
+    default_conn_name = "gmail_default"
+
+
+class XHook(SourceHook):
+    """An account on X."""
+
+    conn_type = "x"
+    hook_name = "X (inbox-triage)"
+    default_conn_name = "x_default"

@@ -1,0 +1,59 @@
+"""Registers the connection types `gmail` and `x` with Airflow (entry point apache_airflow_provider)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _field(label: str, description: str, *, secret: bool = False, multiline: bool = False) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    if secret or multiline:
+        schema["format"] = "password" if secret else "multiline"
+    return {"label": label, "description": description, "schema": schema}
+
+
+_ENDPOINT = _field("API endpoint", "Leave empty for the real service; another address for tests and the demo")
+
+_GMAIL = {
+    "connection-type": "gmail",
+    "hook-class-name": "triage_airflow.hooks.GmailHook",
+    "hook-name": "Gmail (inbox-triage)",
+    "conn-fields": {
+        "client_id": _field("OAuth client id", "From the Google Cloud console, for an installed app"),
+        "client_secret": _field("OAuth client secret", "Belongs to the client id", secret=True),
+        "refresh_token": _field("Refresh token", "What the consent screen gave, scope gmail.modify", secret=True),
+        "token_uri": _field("Token URI", "Leave empty for Google's own"),
+        "keyfile_dict": _field(
+            "Service account key (JSON)", "Instead of OAuth: a key with domain-wide delegation", secret=True
+        ),
+        "api_endpoint": _ENDPOINT,
+    },
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "host", "password", "extra"],
+        "relabeling": {"login": "Mailbox address"},
+        "placeholders": {"login": "care@example.com"},
+    },
+}
+
+_X = {
+    "connection-type": "x",
+    "hook-class-name": "triage_airflow.hooks.XHook",
+    "hook-name": "X (inbox-triage)",
+    "conn-fields": {"api_endpoint": _ENDPOINT},
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "host", "extra"],
+        "relabeling": {"login": "Handle", "password": "Bearer token"},
+        "placeholders": {"login": "@brand"},
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Airflow's provider manager calls this; see its provider_info schema."""
+    return {
+        "package-name": "inbox-triage",
+        "name": "inbox-triage",
+        "description": "Collects messages, classifies them by crisis topic, keeps the unanswered queue.",
+        "versions": ["0.1.0"],
+        "connection-types": [_GMAIL, _X],
+    }

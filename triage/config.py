@@ -1,0 +1,251 @@
+"""config/triage.yaml and config/topics.yaml, read and checked; errors carry file, line and mend."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from triage.core.errors import ConfigError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(value: Any) -> Any:
+    """`15m`, `4h`, `7d` as a timedelta; anything else is refused with an example."""
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d+)\s*([smhd])", str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a duration; write a number and s, m, h or d, such as 15m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(
+            f"pattern {value!r} does not compile: {error}; mend it or put a plain phrase under `phrases`"
+        ) from None
+    return value
+
+
+def _check_hashtag(value: str) -> str:
+    if not re.fullmatch(r"#\w+", value):
+        raise ValueError(f"{value!r} is not a hashtag; write # and letters or digits, in quotes")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Pattern = Annotated[str, BeforeValidator(_check_pattern)]
+Hashtag = Annotated[str, BeforeValidator(_check_hashtag)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TopicLabel(_Strict):
+    """The topic's name for people."""
+
+    en: str
+    fr: str
+
+
+class Topic(_Strict):
+    """One topic: base severity 1 to 3 (none for not_crisis), first-reply target, and rules of the day."""
+
+    label: TopicLabel
+    severity: int | None = Field(default=None, ge=1, le=3)
+    target: Duration
+    phrases: tuple[str, ...] = ()
+    hashtags: tuple[Hashtag, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+
+
+class Topics(_Strict):
+    """The taxonomy. `version` is stored with every decision, together with a digest of the rules."""
+
+    version: int
+    topics: dict[Name, Topic]
+
+    @model_validator(mode="after")
+    def _needs_the_fixed_ones(self) -> Topics:
+        for key in ("unsure", "not_crisis"):
+            if key not in self.topics:
+                raise ValueError(f"topic {key!r} is missing; the pipeline needs it, put it back")
+        return self
+
+
+class Account(_Strict):
+    """One watched account. `track` may hold hashtags, words and phrases."""
+
+    name: Name
+    source: Literal["gmail", "x"]
+    connection: str
+    addresses: tuple[str, ...] = Field(min_length=1)
+    track: tuple[str, ...] = ()
+    first_sync: Duration = timedelta(days=7)
+    schedule: str = "* * * * *"
+    topic: str | None = None
+
+
+class SourceQuota(_Strict):
+    """What calls cost at one source, and how many units a minute one account has (None: no limit of ours)."""
+
+    units_per_minute: int | None = None
+    prices: Mapping[str, int] = {}
+
+
+class Care(_Strict):
+    """When the `care` DAG raises an alarm."""
+
+    stalled_after: Duration = timedelta(minutes=30)
+
+
+class Triage(_Strict):
+    """config/triage.yaml as a whole."""
+
+    version: int
+    label_language: Literal["en", "fr"] = "en"
+    label_prefix: str = "Triage"
+    accounts: tuple[Account, ...] = Field(min_length=1)
+    quota: Mapping[str, SourceQuota] = {}
+    care: Care = Care()
+
+    def account(self, name: str) -> Account:
+        """The account of that name, or a ConfigError that lists the ones there are."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        known = ", ".join(a.name for a in self.accounts)
+        raise ConfigError(f"no account {name!r} in triage.yaml; known accounts: {known}")
+
+
+class Settings(_Strict):
+    """Both files, checked against each other."""
+
+    triage: Triage
+    topics: Topics
+
+
+def config_dir() -> Path:
+    """`TRIAGE_CONFIG`, else `config/` of the working directory, else that of the checkout."""
+    if named := os.environ.get("TRIAGE_CONFIG"):
+        return Path(named)
+    here = Path.cwd() / "config"
+    return here if (here / "triage.yaml").exists() else Path(__file__).resolve().parent.parent / "config"
+
+
+def load(directory: Path | None = None) -> Settings:
+    """Read and check both files. Raises ConfigError with every fault found, one a line."""
+    base = directory or config_dir()
+    topics = load_topics(base)
+    path = base / "triage.yaml"
+    triage = _load(path, Triage)
+    _cross_check(path, triage, topics)
+    return Settings(triage=triage, topics=topics)
+
+
+def load_topics(directory: Path | None = None) -> Topics:
+    """Read and check topics.yaml alone (what the classifier needs)."""
+    return _load((directory or config_dir()) / "topics.yaml", Topics)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _load(path: Path, model: type[_M]) -> _M:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); set TRIAGE_CONFIG to its folder") from None
+    line_of = partial(_line_of, _compose(path, text))
+    try:
+        return model.model_validate(yaml.safe_load(text))
+    except ValidationError as error:
+        faults = [f"{path}:{line_of(e['loc'])}: {_place(e['loc'])}{_mend(e)}" for e in error.errors()]
+        raise ConfigError("\n".join(faults)) from None
+
+
+def _compose(path: Path, text: str) -> yaml.Node:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not YAML: {error.problem}; mend the indentation or quotes") from None
+    if node is None:
+        raise ConfigError(f"{path}:1: the file is empty; copy the one that ships with the project")
+    _refuse_repeated_keys(path, node)
+    return node
+
+
+def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
+    """YAML keeps the last of two equal keys in silence; a topic written twice must be told."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{path}:{line}: {key.value!r} is written twice; remove one")
+            seen.add(key.value)
+            _refuse_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(path, item)
+
+
+def _line_of(node: yaml.Node, loc: tuple[int | str, ...]) -> int:
+    """The line of the deepest node on the way to `loc`."""
+    line = node.start_mark.line
+    for step in loc:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(step)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line
+        else:
+            break
+    return line + 1
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(step) for step in loc if step != "[key]") + ": " if loc else ""
+
+
+def _mend(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "no such setting; remove it or correct its spelling"
+    if error["type"] == "missing":
+        return "this setting is missing; add it"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
+    node = _compose(path, path.read_text(encoding="utf-8"))
+    faults: list[str] = []
+
+    def fault(index: int, field: str, text: str) -> None:
+        faults.append(f"{path}:{_line_of(node, ('accounts', index, field))}: accounts.{index}.{field}: {text}")
+
+    names: set[str] = set()
+    for index, account in enumerate(triage.accounts):
+        if account.name in names:
+            fault(index, "name", f"two accounts are named {account.name!r}; rename one")
+        names.add(account.name)
+        if account.topic is not None and account.topic not in topics.topics:
+            fault(index, "topic", f"unknown topic {account.topic!r}; choose one of {', '.join(topics.topics)}")
+    if faults:
+        raise ConfigError("\n".join(faults))

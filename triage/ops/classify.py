@@ -1,0 +1,61 @@
+"""Decide what stored messages are about; decision, queue and wanted labels are one transaction per batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from psycopg2.extensions import connection as Connection
+
+from triage.config import Topics
+from triage.core.priority import NO_SEVERITY
+from triage.core.types import Classification
+from triage.ops.report import Report
+from triage.store import conversations, db, labels
+
+
+class Classifier(Protocol):
+    """What this verb needs of `triage.classify`: texts in, one decision each out, in order."""
+
+    taxonomy: str
+
+    def classify(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+        """Decide (subject, text, known language or empty) triples."""
+
+
+def sync_topics(connection: Connection, topics: Topics) -> None:
+    """Show topics.yaml to the database; a second time changes nothing."""
+    rows = [
+        (key, t.label.en, t.label.fr, t.severity or NO_SEVERITY, t.target)
+        for key, t in topics.topics.items()
+    ]
+    with db.transaction(connection):
+        labels.sync_topics(connection, rows)
+
+
+
+
+def classify(connection: Connection, classifier: Classifier, topics: Topics, *, batch: int = 500) -> Report:
+    """Decide every message that has no decision, and waiting ones decided under another taxonomy."""
+    started = time.monotonic()
+    report = Report(verb="classify")
+    sync_topics(connection, topics)
+    with db.transaction(connection):
+        if again := conversations.outdated(connection, taxonomy=classifier.taxonomy):
+            report.notes.append(f"{again} waiting messages are decided anew under changed topics")
+    while True:
+        with db.transaction(connection):
+            found = conversations.undecided(connection, limit=batch)
+            if not found:
+                break
+            decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
+            pairs = [(r["id"], c) for r, c in zip(found, decided, strict=True)]
+            conversations.decide(connection, pairs)
+            conversations.refresh(connection, [r["conversation_id"] for r in found])
+        report.read += len(found)
+        report.kept += len(found)
+        report.skipped += sum(c.abstained for c in decided)
+    report.notes.append(f"{report.skipped} unsure")
+    report.seconds = time.monotonic() - started
+    return report

@@ -1,0 +1,105 @@
+"""Pull an account page by page; each page, its cursor and what follows from it are one transaction."""
+
+from __future__ import annotations
+
+import time
+
+from psycopg2.extensions import connection as Connection
+
+from triage.core.errors import CursorExpired, Fatal, Retry
+from triage.core.types import Cursor, Page
+from triage.ops.report import Report
+from triage.sources.base import Now, Source, utc_now
+from triage.store import conversations, db, messages
+
+LABEL_RESERVE = 0.1
+"""Share of an account's units a minute that collecting leaves for labels."""
+
+
+def collect(
+    connection: Connection,
+    source: Source,
+    account: str,
+    *,
+    units_per_minute: int | None = None,
+    max_pages: int = 1000,
+    now: Now = utc_now,
+) -> Report:
+    """Bring one account up to date, or as far as its quota goes; never sleeps.
+
+    Raises Fatal, or Retry when nothing at all could be read; what was read before is kept either way.
+    """
+    started = time.monotonic()
+    report = Report(verb="collect", account=account)
+    with db.transaction(connection):
+        messages.register_account(connection, name=account, source=source.name, labels=hasattr(source, "apply"))
+        if not messages.lock_account(connection, account):
+            report.notes.append("another run is collecting this account")
+            return report
+    try:
+        for _ in range(max_pages):
+            page = _pull(connection, source, account, _budget(connection, account, units_per_minute), report)
+            _store(connection, account, page, report, now)
+            if page.paused:
+                report.notes.append(f"paused: {page.paused}; the next run goes on")
+            if page.paused or not page.has_more:
+                break
+    except Retry as error:
+        if report.read == 0:
+            raise
+        report.notes.append(f"stopped early: {error}; the next run goes on")
+    finally:
+        messages.unlock_account(connection, account)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _budget(connection: Connection, account: str, units_per_minute: int | None) -> int | None:
+    if units_per_minute is None:
+        return None
+    with db.transaction(connection):
+        spent = messages.spent_last_minute(connection, account)
+    return max(0, int(units_per_minute * (1 - LABEL_RESERVE)) - spent)
+
+
+def _pull(connection: Connection, source: Source, account: str, budget: int | None, report: Report) -> Page:
+    """One page; an expired cursor is exchanged once for one that closes the gap."""
+    for attempt in (1, 2):
+        with db.transaction(connection):
+            cursor = messages.read_cursor(connection, account)
+        try:
+            return source.pull(cursor, budget=budget)
+        except CursorExpired as error:
+            if cursor is None or attempt == 2:
+                raise Fatal(f"{account}: the source refuses even a fresh cursor ({error}); run `triage doctor`") from error
+            report.notes.append(f"cursor expired ({error}): bounded resync")
+            with db.transaction(connection):
+                messages.write_cursor(connection, source.resync(cursor))
+    raise AssertionError("unreachable")
+
+
+def _store(connection: Connection, account: str, page: Page, report: Report, now: Now) -> None:
+    with db.transaction(connection):
+        new, touched = messages.upsert(connection, page.messages)
+        touched += messages.mark_deleted(connection, account, page.deleted, now())
+        touched += messages.mark_restored(connection, account, page.restored)
+        messages.quarantine(connection, page.quarantined)
+        conversations.refresh(connection, touched)
+        messages.spend(connection, account, page.units)
+        messages.write_cursor(connection, page.cursor)
+    report.read += len(page.messages) + len(page.quarantined)
+    report.kept += len(new)
+    report.skipped += len(page.messages) - len(new)
+    report.quarantined += len(page.quarantined)
+    report.spend(dict(page.units))
+
+
+def rewind(connection: Connection, source: Source, account: str) -> Cursor | None:
+    """Set the account back to a bounded resync (replay): the next collect reads what is missing."""
+    with db.transaction(connection):
+        cursor = messages.read_cursor(connection, account)
+        if cursor is None:
+            return None
+        fresh = source.resync(cursor)
+        messages.write_cursor(connection, fresh)
+    return fresh

@@ -1,0 +1,1 @@
+"""Where messages come from: one file per channel, all with the contract of `base`."""

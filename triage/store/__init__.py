@@ -1,0 +1,1 @@
+"""PostgreSQL: one module and one file of named queries per aggregate. No transaction is opened here."""

@@ -1,0 +1,95 @@
+"""Connections, transactions and named queries."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+from psycopg2.extensions import connection as Connection
+
+from triage.core.errors import ConfigError, Fatal, Retry
+
+DSN_VARIABLE = "TRIAGE_DSN"
+
+
+def dsn_from_environment() -> str:
+    """The database address from `TRIAGE_DSN`, or a ConfigError that says how to set it."""
+    try:
+        return os.environ[DSN_VARIABLE]
+    except KeyError:
+        raise ConfigError(
+            f"{DSN_VARIABLE} is not set; give the database as postgresql://user:password@host:port/name"
+        ) from None
+
+
+@contextmanager
+def connect(dsn: str, *, name: str = "inbox-triage") -> Iterator[Connection]:
+    """A connection in UTC that is closed at the end. Raises Retry when the server cannot be reached."""
+    try:
+        connection = psycopg2.connect(dsn, application_name=name, options="-c timezone=UTC", connect_timeout=10)
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        if "password authentication" in reason or "does not exist" in reason:
+            raise Fatal(f"PostgreSQL refused us: {reason}; mend the address in {DSN_VARIABLE}") from None
+        raise Retry(f"PostgreSQL cannot be reached: {reason}") from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Connection]:
+    """Commit at the end, roll back on any error."""
+    try:
+        yield connection
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def sql_root() -> Path:
+    """The folder `sql/`: inside the installed package, or at the top of the checkout."""
+    installed = Path(__file__).resolve().parent.parent / "sql"
+    return installed if installed.is_dir() else installed.parent.parent / "sql"
+
+
+@cache
+def queries(module_file: str) -> dict[str, str]:
+    """The named queries beside a module: `-- name: some_query` starts each one."""
+    text = Path(module_file).with_suffix(".sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: *(\w+) *$", text, flags=re.MULTILINE)
+    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def rows(connection: Connection, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
+    """All rows of a query as dictionaries."""
+    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+        cursor.execute(sql, parameters)
+        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def values(connection: Connection, sql: str, tuples: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Run a `VALUES %s` query over many tuples in batches; rows that it returns as dictionaries."""
+    if not tuples:
+        return []
+    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+        returned = psycopg2.extras.execute_values(
+            cursor, sql, tuples, page_size=1000, fetch="RETURNING" in sql.upper()
+        )
+        return [dict(row) for row in returned or []]
+
+
+def execute(connection: Connection, sql: str, parameters: Any = None) -> int:
+    """Run a statement; the number of rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)

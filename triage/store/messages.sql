@@ -1,0 +1,57 @@
+-- name: register_account
+INSERT INTO triage.account (name, source, labels) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET labels = excluded.labels WHERE account.labels <> excluded.labels
+
+-- name: lock_account
+SELECT pg_try_advisory_lock(hashtextextended('triage.collect:' || %s, 0)) AS locked
+
+-- name: unlock_account
+SELECT pg_advisory_unlock(hashtextextended('triage.collect:' || %s, 0))
+
+-- name: read_cursor
+SELECT version, value FROM triage.cursor WHERE account = %s FOR UPDATE
+
+-- name: write_cursor
+INSERT INTO triage.cursor (account, version, value) VALUES (%s, %s, %s)
+ON CONFLICT (account) DO UPDATE SET version = excluded.version, value = excluded.value, updated_at = now()
+
+-- name: upsert_conversations
+INSERT INTO triage.conversation (source, account, key) VALUES %s
+ON CONFLICT (source, account, key) DO UPDATE SET key = excluded.key
+RETURNING id, source, account, key
+
+-- name: upsert_messages
+INSERT INTO triage.message (source, account, native_id, conversation_id, direction, author, author_name, sent_at,
+    fetched_at, subject, text, lang, url, labels, reply_to, automatic_reason, bare_thanks, extra)
+VALUES %s
+ON CONFLICT (source, account, native_id) DO NOTHING
+RETURNING id, conversation_id
+
+-- name: leave_quarantine
+DELETE FROM triage.quarantine q USING (VALUES %s) AS v (source, account, native_id)
+WHERE (q.source, q.account, q.native_id) = (v.source, v.account, v.native_id)
+
+-- name: quarantine
+INSERT INTO triage.quarantine AS q (source, account, native_id, reason, raw) VALUES %s
+ON CONFLICT (source, account, native_id) DO UPDATE
+SET reason = excluded.reason, last_seen = now(), attempts = q.attempts + 1
+
+-- name: mark_deleted
+UPDATE triage.message SET deleted_at = %s
+WHERE account = %s AND native_id = ANY (%s) AND deleted_at IS NULL
+RETURNING conversation_id
+
+-- name: mark_restored
+UPDATE triage.message SET deleted_at = NULL
+WHERE account = %s AND native_id = ANY (%s) AND deleted_at IS NOT NULL
+RETURNING conversation_id
+
+-- name: known_ids
+SELECT native_id FROM triage.message WHERE account = %s AND native_id = ANY (%s)
+
+-- name: spend
+INSERT INTO triage.quota_use (account, method, units) VALUES %s
+
+-- name: spent_last_minute
+SELECT coalesce(sum(units), 0) AS units FROM triage.quota_use
+WHERE account = %s AND at > clock_timestamp() - interval '60 seconds'
