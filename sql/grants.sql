@@ -8,3 +8,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA triage TO triage_owner, triage_pipeline
 REVOKE INSERT, UPDATE, DELETE ON triage.migration, triage.replaced FROM triage_pipeline;
 REVOKE UPDATE, DELETE ON triage.audit FROM triage_pipeline;
 GRANT SELECT ON triage.unanswered_queue, triage.ledger, triage.topic TO triage_responder, triage_reader;
+REVOKE EXECUTE ON FUNCTION triage.refresh, triage.refresh_states, triage.refresh_queue, triage.refresh_labels,
+    triage.settle, triage.hold FROM triage_responder, triage_reader;
+GRANT EXECUTE ON FUNCTION triage.claim, triage.renew, triage.release, triage.answer, triage.dismiss, triage.snooze,
+    triage.relabel, triage.actor TO triage_responder;

@@ -1,0 +1,154 @@
+-- What responders may do, each call atomic and written to the audit log under its actor. They run with the
+-- owner's rights, so that a responder needs none on the tables.
+
+-- Who acts: the database user; the pipeline (page, command) may name the person it acts for.
+CREATE OR REPLACE FUNCTION triage.actor() RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN pg_has_role(session_user, 'triage_pipeline', 'MEMBER')
+                THEN coalesce(nullif(current_setting('triage.acting_for', true), ''), session_user)
+                ELSE session_user END
+$$;
+
+-- Lease the next rows that nobody holds, in queue order; two callers never get the same one.
+CREATE OR REPLACE FUNCTION triage.claim(
+    n integer DEFAULT 1, of_topic text DEFAULT NULL, in_lang text DEFAULT NULL, lease interval DEFAULT '15 minutes'
+) RETURNS SETOF triage.unanswered_queue
+LANGUAGE sql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+    WITH chosen AS (
+        SELECT conversation_id FROM triage.unanswered_queue
+        WHERE (lease_until IS NULL OR lease_until < clock_timestamp())
+          AND (snoozed_until IS NULL OR snoozed_until < clock_timestamp())
+          AND (of_topic IS NULL OR topic = of_topic)
+          AND (in_lang IS NULL OR lang = in_lang)
+        ORDER BY priority, due_at, conversation_id
+        LIMIT greatest(n, 0)
+        FOR UPDATE SKIP LOCKED
+    ),
+    noted AS (
+        INSERT INTO triage.audit (conversation_id, verb, by) SELECT conversation_id, 'claim', triage.actor() FROM chosen
+    )
+    UPDATE triage.unanswered_queue q
+    SET claimed_by = triage.actor(), lease_until = clock_timestamp() + lease, updated_at = clock_timestamp()
+    FROM chosen c WHERE q.conversation_id = c.conversation_id
+    RETURNING q.*
+$$;
+
+-- Lock a waiting conversation that the actor may act on; says plainly why not.
+CREATE OR REPLACE FUNCTION triage.hold(id bigint) RETURNS triage.unanswered_queue
+LANGUAGE plpgsql AS $$
+DECLARE
+    held triage.unanswered_queue;
+BEGIN
+    SELECT * INTO held FROM triage.unanswered_queue q WHERE q.conversation_id = id FOR UPDATE;
+    IF NOT FOUND THEN
+        IF EXISTS (SELECT FROM triage.conversation c WHERE c.id = hold.id) THEN
+            RAISE EXCEPTION 'conversation % no longer waits: it was answered or dismissed; take the next one', id
+                USING ERRCODE = 'TR001';
+        END IF;
+        RAISE EXCEPTION 'there is no conversation %; take the id from unanswered_queue', id USING ERRCODE = 'TR002';
+    END IF;
+    IF held.claimed_by <> triage.actor() AND held.lease_until > clock_timestamp() THEN
+        RAISE EXCEPTION 'conversation % is with % until %; take another one', id, held.claimed_by,
+            to_char(held.lease_until, 'HH24:MI') USING ERRCODE = 'TR003';
+    END IF;
+    RETURN held;
+END $$;
+
+CREATE OR REPLACE FUNCTION triage.renew(id bigint, lease interval DEFAULT '15 minutes') RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+DECLARE
+    until timestamptz := clock_timestamp() + lease;
+BEGIN
+    IF (triage.hold(id)).claimed_by IS DISTINCT FROM triage.actor() THEN
+        RAISE EXCEPTION 'conversation % is not claimed by you; claim it first', id USING ERRCODE = 'TR003';
+    END IF;
+    UPDATE triage.unanswered_queue q SET lease_until = until, updated_at = clock_timestamp() WHERE q.conversation_id = id;
+    RETURN until;
+END $$;
+
+CREATE OR REPLACE FUNCTION triage.release(id bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    PERFORM triage.hold(id);
+    INSERT INTO triage.audit (conversation_id, verb, by) VALUES (id, 'release', triage.actor());
+    UPDATE triage.unanswered_queue q SET claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
+    WHERE q.conversation_id = id;
+END $$;
+
+-- Settle everything that waits in a conversation now; a later message waits anew.
+CREATE OR REPLACE FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    entry bigint;
+BEGIN
+    PERFORM FROM triage.conversation c WHERE c.id = settle.id FOR UPDATE;
+    PERFORM triage.hold(id);
+    INSERT INTO triage.audit (conversation_id, verb, by, reason) VALUES (id, how, triage.actor(), why)
+    RETURNING audit.id INTO entry;
+    UPDATE triage.message m SET covered_as = outcome, covered_by = entry
+    FROM triage.unanswered(ARRAY[id]) u
+    WHERE m.id = u.message_id AND u.open;
+    PERFORM triage.refresh(ARRAY[id]);
+END $$;
+
+-- Answered where we cannot see it (by phone, at the counter); say where.
+CREATE OR REPLACE FUNCTION triage.answer(id bigint, "where" text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    IF coalesce(trim("where"), '') = '' THEN
+        RAISE EXCEPTION 'say where you answered, such as: by phone' USING ERRCODE = 'TR004';
+    END IF;
+    PERFORM triage.settle(id, 'answered', 'answer', "where");
+END $$;
+
+CREATE OR REPLACE FUNCTION triage.dismiss(id bigint, reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    IF coalesce(trim(reason), '') = '' THEN
+        RAISE EXCEPTION 'a dismissal needs a reason, such as: spam' USING ERRCODE = 'TR004';
+    END IF;
+    PERFORM triage.settle(id, 'dismissed', 'dismiss', reason);
+END $$;
+
+CREATE OR REPLACE FUNCTION triage.snooze(id bigint, until timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    IF until <= clock_timestamp() THEN
+        RAISE EXCEPTION 'snooze until a time that lies ahead, not %', until USING ERRCODE = 'TR004';
+    END IF;
+    PERFORM triage.hold(id);
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    VALUES (id, 'snooze', triage.actor(), jsonb_build_object('until', until));
+    UPDATE triage.unanswered_queue q
+    SET snoozed_until = until, claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
+    WHERE q.conversation_id = id;
+END $$;
+
+-- Correct the topic of everything that waits in a conversation. The newest human decision wins over any machine.
+CREATE OR REPLACE FUNCTION triage.relabel(id bigint, new_topic text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM triage.topic t WHERE t.key = new_topic AND t.key <> 'unsure') THEN
+        RAISE EXCEPTION 'there is no topic %; choose one of %', new_topic,
+            (SELECT string_agg(t.key, ', ' ORDER BY t.key) FROM triage.topic t WHERE t.key <> 'unsure')
+            USING ERRCODE = 'TR004';
+    END IF;
+    PERFORM FROM triage.conversation c WHERE c.id = relabel.id FOR UPDATE;
+    PERFORM triage.hold(id);
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    VALUES (id, 'relabel', triage.actor(), jsonb_build_object('topic', new_topic));
+    WITH corrected AS (
+        INSERT INTO triage.classification (message_id, topic, topics, intent, abstained, evidence, decided_by, decider,
+                                           stage, lang, model, taxonomy)
+        SELECT m.id, new_topic, jsonb_build_array(jsonb_build_object('topic', new_topic, 'score', 1)),
+               coalesce(d.intent, 'question'), false, '[]', 'human', triage.actor(), 'human', coalesce(d.lang, m.lang),
+               'human', coalesce(d.taxonomy, '')
+        FROM triage.unanswered(ARRAY[id]) u
+        JOIN triage.message m ON m.id = u.message_id
+        LEFT JOIN triage.classification d ON d.id = m.decision_id
+        WHERE u.open
+        RETURNING id, message_id
+    )
+    UPDATE triage.message m SET decision_id = c.id FROM corrected c WHERE m.id = c.message_id;
+    PERFORM triage.refresh(ARRAY[id]);
+END $$;
