@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable, task
+
+from triage.config import Account, load, parse_duration
 from triage_airflow.runtime import COLLECTED
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
-from triage.config import Account, load
+
+def _timetable(schedule: str) -> CronTriggerTimetable | DeltaTriggerTimetable:
+    """A cron expression has spaces, an interval such as 30s has none."""
+    if " " in schedule:
+        return CronTriggerTimetable(schedule, timezone="UTC")
+    return DeltaTriggerTimetable(parse_duration(schedule))
 
 
 def _collect_dag(account: Account) -> DAG:
     with DAG(
         dag_id=f"collect_{account.name}",
         description=f"Pull new messages of {account.name} ({account.source})",
-        schedule=CronTriggerTimetable(account.schedule, timezone="UTC"),
+        schedule=_timetable(account.schedule),
         catchup=False,
         max_active_runs=1,
         tags=["inbox-triage", "collect", account.source],

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from triage_airflow.runtime import COLLECTED
-
 from airflow.sdk import DAG, Param, task
+
+from triage_airflow.runtime import COLLECTED
 
 with DAG(
     dag_id="replay",

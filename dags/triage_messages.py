@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from triage_airflow.runtime import MESSAGES
-
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
+
 from triage.config import load
+from triage_airflow.runtime import MESSAGES
 
 LABELLED = [a.name for a in load().triage.accounts if a.source == "gmail"]
 
 with DAG(
     dag_id="triage",
     description="Classify new messages, refresh the queue, label the mailboxes",
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/5 * * * *", timezone="UTC"), assets=[MESSAGES]),
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("*/5 * * * *", timezone="UTC"), assets=[MESSAGES]
+    ),
     catchup=False,
     max_active_runs=1,
     tags=["inbox-triage", "triage"],
@@ -34,7 +36,7 @@ with DAG(
 
         return tasks.classify()
 
-    @task(execution_timeout=timedelta(minutes=30), map_index_template="{{ account }}")
+    @task(execution_timeout=timedelta(minutes=30), map_index_template="{{ task.op_kwargs['account'] }}")
     def label(account: str):
         """Bring the labels of one mailbox to the wanted state."""
         from triage_airflow import tasks

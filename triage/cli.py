@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="triage",
         description="Collect, classify and keep the queue of people still waiting for an answer.",
-        epilog="example: echo '{\"id\": 1, \"text\": \"The mixer cut my hand\"}' | triage classify",
+        epilog='example: echo \'{"id": 1, "text": "The mixer cut my hand"}\' | triage classify',
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (cli_classify, cli_mail, cli_queue, cli_pipeline):

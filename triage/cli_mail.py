@@ -13,7 +13,7 @@ def add_parsers(commands: Any) -> None:
     parser = commands.add_parser(
         "parse",
         help="mails to JSON lines",
-        description="Read raw mails (RFC 5322) and print one JSON line for each: the new text, quotes and signature cut.",
+        description="Read raw mails (RFC 5322), print one JSON line each: the new text, quotes and signature cut.",
         epilog="example: triage parse inbox/*.eml | jq -r .text",
     )
     parser.add_argument("file", nargs="+", type=Path, help="raw mails")

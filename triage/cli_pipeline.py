@@ -26,21 +26,33 @@ def add_parsers(commands: Any) -> None:
     one = _add(commands, "collect", _collect, "pull new messages of the accounts", "triage collect care")
     one.add_argument("account", nargs="*", help="names in config/triage.yaml; none: all")
     _add(commands, "decide", _decide, "classify what was collected, refresh the queue", "triage decide")
-    one = _add(commands, "label", _label, "bring the mailboxes' labels to the wanted state", "triage label care")
+    one = _add(
+        commands, "label", _label, "bring the mailboxes' labels to the wanted state", "triage label care"
+    )
     one.add_argument("account", nargs="*", help="mailboxes in config/triage.yaml; none: all")
     _add(commands, "audit", _audit, "collected = answered + waiting + dismissed?", "triage audit")
-    one = _add(commands, "replay", _replay, "decide or refresh again from what is stored", "triage replay --refresh")
+    one = _add(
+        commands, "replay", _replay, "decide or refresh again from what is stored", "triage replay --refresh"
+    )
     what = one.add_mutually_exclusive_group(required=True)
-    what.add_argument("--refresh", action="store_true", help="rebuild queue and wanted labels from the messages")
+    what.add_argument(
+        "--refresh", action="store_true", help="rebuild queue and wanted labels from the messages"
+    )
     what.add_argument("--since", metavar="DATE", help="classify messages sent since DATE (ISO) anew")
-    what.add_argument("--resync", metavar="ACCOUNT", help="read the account's window again at the next collect")
+    what.add_argument(
+        "--resync", metavar="ACCOUNT", help="read the account's window again at the next collect"
+    )
     _add(commands, "doctor", _doctor, "check configuration, database and connections", "triage doctor")
-    one = _add(commands, "demo", _demo, "the whole pipeline with stand-ins for Gmail and X", "triage demo --once")
+    one = _add(
+        commands, "demo", _demo, "the whole pipeline with stand-ins for Gmail and X", "triage demo --once"
+    )
     one.add_argument("arguments", nargs=argparse.REMAINDER, help="see python -m demo --help")
 
 
 def _add(commands: Any, name: str, func: Any, help_: str, example: str) -> Any:
-    parser = commands.add_parser(name, help=help_, description=help_.capitalize(), epilog=f"example: {example}")
+    parser = commands.add_parser(
+        name, help=help_, description=help_.capitalize(), epilog=f"example: {example}"
+    )
     parser.add_argument("--dsn", help=f"the database (default: {db.DSN_VARIABLE})")
     parser.set_defaults(func=func)
     return parser
@@ -61,7 +73,9 @@ def _credentials(account: Account) -> Credentials:
             "that Airflow takes"
         ) from None
     except ValueError as error:
-        raise ConfigError(f"{variable} is not JSON ({error}); write {{\"conn_type\": \"{account.source}\", …}}") from None
+        raise ConfigError(
+            f'{variable} is not JSON ({error}); write {{"conn_type": "{account.source}", …}}'
+        ) from None
     extra = given.get("extra") or {}
     return Credentials(
         login=given.get("login") or "",
@@ -142,11 +156,15 @@ def _replay(args: argparse.Namespace) -> int:
         if args.refresh:
             print(f"refreshed {replay.refresh_all(connection)} conversations")
         elif args.since:
-            print(f"{replay.forget(connection, since=_date(args.since))} messages are decided anew by the next run")
+            print(
+                f"{replay.forget(connection, since=_date(args.since))} messages are decided anew by the next run"
+            )
         else:
             settings = load()
             account = settings.triage.account(args.resync)
-            rewind(connection, for_account(connection, account, settings, _credentials(account)), account.name)
+            rewind(
+                connection, for_account(connection, account, settings, _credentials(account)), account.name
+            )
             print(f"{account.name} reads its window again at the next collect")
     return 0
 
@@ -155,13 +173,17 @@ def _date(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00") from None
+        raise ConfigError(
+            f"{text!r} is not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _doctor(args: argparse.Namespace) -> int:
     settings = load()
-    print(f"configuration: {len(settings.triage.accounts)} accounts, {len(settings.topics.topics)} topics: good")
+    print(
+        f"configuration: {len(settings.triage.accounts)} accounts, {len(settings.topics.topics)} topics: good"
+    )
     trouble = 0
     for account in settings.triage.accounts:
         trouble += _check_account(account)
@@ -190,4 +212,6 @@ def _demo(args: argparse.Namespace) -> int:
     checkout = Path(__file__).resolve().parent.parent
     if not (checkout / "demo").is_dir():
         raise ConfigError("the demo lives in the checkout; clone the project and run `make demo`")
-    return subprocess.run([sys.executable, "-m", "demo", *args.arguments], cwd=checkout, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "demo", *args.arguments], cwd=checkout, check=False
+    ).returncode

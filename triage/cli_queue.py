@@ -21,7 +21,9 @@ COLUMNS = (
 
 def add_parsers(commands: Any) -> None:
     """Add this file's sub-commands."""
-    one = _add(commands, "queue", _queue, "who is still waiting, gravest and longest first", "triage queue -n 10")
+    one = _add(
+        commands, "queue", _queue, "who is still waiting, gravest and longest first", "triage queue -n 10"
+    )
     one.add_argument("-n", type=int, default=20, help="rows (default 20)")
     one.add_argument("--topic", help="only this topic")
     one.add_argument("--json", action="store_true", help="JSON lines instead of a table")
@@ -36,11 +38,19 @@ def add_parsers(commands: Any) -> None:
         ("dismiss", "take a conversation out of the queue", "reason"),
         ("relabel", "correct the topic", "topic"),
     ):
-        one = _add(commands, verb, _settle, help_, f"triage {verb} 42" + (f" '{_EXAMPLES[argument]}'" if argument else ""))
+        one = _add(
+            commands,
+            verb,
+            _settle,
+            help_,
+            f"triage {verb} 42" + (f" '{_EXAMPLES[argument]}'" if argument else ""),
+        )
         one.add_argument("conversation", type=int, help="the conversation's id, first column of the queue")
         if argument:
             one.add_argument("detail", metavar=argument.upper())
-    one = _add(commands, "export", _export, "the whole queue as CSV or JSON lines", "triage export > queue.csv")
+    one = _add(
+        commands, "export", _export, "the whole queue as CSV or JSON lines", "triage export > queue.csv"
+    )
     one.add_argument("--json", action="store_true", help="JSON lines instead of CSV")
 
 
@@ -48,9 +58,13 @@ _EXAMPLES = {"where": "by phone", "reason": "spam", "topic": "delivery"}
 
 
 def _add(commands: Any, name: str, func: Any, help_: str, example: str) -> Any:
-    parser = commands.add_parser(name, help=help_, description=help_.capitalize(), epilog=f"example: {example}")
+    parser = commands.add_parser(
+        name, help=help_, description=help_.capitalize(), epilog=f"example: {example}"
+    )
     parser.add_argument("--dsn", help=f"the database (default: {db.DSN_VARIABLE})")
-    parser.add_argument("--as", dest="by", default=getpass.getuser(), help="your name in the audit log (default: login)")
+    parser.add_argument(
+        "--as", dest="by", default=getpass.getuser(), help="your name in the audit log (default: login)"
+    )
     parser.set_defaults(func=func)
     return parser
 
@@ -141,7 +155,16 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for name, wide in (("id", 0), ("!", 0), ("topic", 0), ("waits", 0), ("from", 22), ("message", 60), ("lang", 0), ("with", 0)):
+    for name, wide in (
+        ("id", 0),
+        ("!", 0),
+        ("topic", 0),
+        ("waits", 0),
+        ("from", 22),
+        ("message", 60),
+        ("lang", 0),
+        ("with", 0),
+    ):
         table.add_column(name, max_width=wide or None, no_wrap=True, overflow="ellipsis")
     for row in rows:
         said = " · ".join(part for part in (row["subject"], row["excerpt"]) if part)

@@ -44,6 +44,9 @@ def _check_hashtag(value: str) -> str:
     return value
 
 
+_SCHEDULE = r"^(\d+[smh]|(\S+ ){4}\S+)$"
+"""A cron expression of five fields, or an interval such as 30s."""
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Pattern = Annotated[str, BeforeValidator(_check_pattern)]
 Hashtag = Annotated[str, BeforeValidator(_check_hashtag)]
@@ -95,7 +98,7 @@ class Account(_Strict):
     addresses: tuple[str, ...] = Field(min_length=1)
     track: tuple[str, ...] = ()
     first_sync: Duration = timedelta(days=7)
-    schedule: str = "* * * * *"
+    schedule: str = Field(default="* * * * *", pattern=_SCHEDULE)
     topic: str | None = None
 
 
@@ -168,7 +171,9 @@ def _load(path: Path, model: type[_M]) -> _M:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); set TRIAGE_CONFIG to its folder") from None
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); set TRIAGE_CONFIG to its folder"
+        ) from None
     line_of = partial(_line_of, _compose(path, text))
     try:
         return model.model_validate(yaml.safe_load(text))
@@ -182,7 +187,9 @@ def _compose(path: Path, text: str) -> yaml.Node:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not YAML: {error.problem}; mend the indentation or quotes") from None
+        raise ConfigError(
+            f"{path}:{line}: not YAML: {error.problem}; mend the indentation or quotes"
+        ) from None
     if node is None:
         raise ConfigError(f"{path}:1: the file is empty; copy the one that ships with the project")
     _refuse_repeated_keys(path, node)
@@ -238,7 +245,9 @@ def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
     faults: list[str] = []
 
     def fault(index: int, field: str, text: str) -> None:
-        faults.append(f"{path}:{_line_of(node, ('accounts', index, field))}: accounts.{index}.{field}: {text}")
+        faults.append(
+            f"{path}:{_line_of(node, ('accounts', index, field))}: accounts.{index}.{field}: {text}"
+        )
 
     names: set[str] = set()
     for index, account in enumerate(triage.accounts):
@@ -246,6 +255,8 @@ def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
             fault(index, "name", f"two accounts are named {account.name!r}; rename one")
         names.add(account.name)
         if account.topic is not None and account.topic not in topics.topics:
-            fault(index, "topic", f"unknown topic {account.topic!r}; choose one of {', '.join(topics.topics)}")
+            fault(
+                index, "topic", f"unknown topic {account.topic!r}; choose one of {', '.join(topics.topics)}"
+            )
     if faults:
         raise ConfigError("\n".join(faults))

@@ -132,7 +132,9 @@ class FaultBook:
         if name is None or self.methods is None:
             return name
         if name not in self.methods:
-            raise ControlError(f"There is no API method {name!r}: use an id such as {next(iter(self.methods))!r}.")
+            raise ControlError(
+                f"There is no API method {name!r}: use an id such as {next(iter(self.methods))!r}."
+            )
         return self.methods[name]
 
     @staticmethod

@@ -53,7 +53,9 @@ class Fields:
             raise ControlError(f"The field {key!r} of {self.name.lower()} must hold strings only.")
         return value
 
-    def integer(self, key: str, default: Any = REQUIRED, *, low: int | None = None, high: int | None = None) -> Any:
+    def integer(
+        self, key: str, default: Any = REQUIRED, *, low: int | None = None, high: int | None = None
+    ) -> Any:
         """A whole number within bounds."""
         value = self.take(key, int, default)
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):

@@ -26,7 +26,11 @@ class Reply:
         """The same reply, gzipped when the client asked for that and it is worth it."""
         if not self.gzip or len(self.body) < COMPRESS_FROM:
             return self
-        headers = {**self.headers, "Content-Encoding": "gzip", "Vary": "Origin, X-Origin, Referer, Accept-Encoding"}
+        headers = {
+            **self.headers,
+            "Content-Encoding": "gzip",
+            "Vary": "Origin, X-Origin, Referer, Accept-Encoding",
+        }
         return Reply(status=self.status, body=gzip.compress(self.body, 1), headers=headers, cut=self.cut)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +40,9 @@ class Reply:
         if reply.cut == "drop":
             transport.abort()
             return
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()
+        ]
         if reply.status != 204:
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

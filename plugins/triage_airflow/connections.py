@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseHook
+
 from triage.core.errors import ConfigError
 from triage.sources.base import Credentials
 

@@ -21,7 +21,9 @@ _GMAIL = {
     "conn-fields": {
         "client_id": _field("OAuth client id", "From the Google Cloud console, for an installed app"),
         "client_secret": _field("OAuth client secret", "Belongs to the client id", secret=True),
-        "refresh_token": _field("Refresh token", "What the consent screen gave, scope gmail.modify", secret=True),
+        "refresh_token": _field(
+            "Refresh token", "What the consent screen gave, scope gmail.modify", secret=True
+        ),
         "token_uri": _field("Token URI", "Leave empty for Google's own"),
         "keyfile_dict": _field(
             "Service account key (JSON)", "Instead of OAuth: a key with domain-wide delegation", secret=True

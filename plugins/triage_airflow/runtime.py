@@ -50,7 +50,9 @@ def source_of(account: Account, settings: Settings, connection: Connection) -> A
     from triage.ops.sources import for_account
     from triage_airflow.connections import credentials_of
 
-    return for_account(connection, account, settings, credentials_of(account.connection, expected=account.source))
+    return for_account(
+        connection, account, settings, credentials_of(account.connection, expected=account.source)
+    )
 
 
 def announce(report: Report, events: Any) -> dict[str, Any]:

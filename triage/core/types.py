@@ -236,5 +236,6 @@ class Ledger:
     def balanced(self) -> bool:
         """True when nobody is missing, and the queue shows exactly those who wait."""
         return (
-            self.collected == self.answered + self.waiting + self.dismissed and self.queue_rows == self.waiting
+            self.collected == self.answered + self.waiting + self.dismissed
+            and self.queue_rows == self.waiting
         )

@@ -27,13 +27,10 @@ class Classifier(Protocol):
 def sync_topics(connection: Connection, topics: Topics) -> None:
     """Show topics.yaml to the database; a second time changes nothing."""
     rows = [
-        (key, t.label.en, t.label.fr, t.severity or NO_SEVERITY, t.target)
-        for key, t in topics.topics.items()
+        (key, t.label.en, t.label.fr, t.severity or NO_SEVERITY, t.target) for key, t in topics.topics.items()
     ]
     with db.transaction(connection):
         labels.sync_topics(connection, rows)
-
-
 
 
 def classify(connection: Connection, classifier: Classifier, topics: Topics, *, batch: int = 500) -> Report:

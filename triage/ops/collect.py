@@ -32,7 +32,9 @@ def collect(
     started = time.monotonic()
     report = Report(verb="collect", account=account)
     with db.transaction(connection):
-        messages.register_account(connection, name=account, source=source.name, labels=hasattr(source, "apply"))
+        messages.register_account(
+            connection, name=account, source=source.name, labels=hasattr(source, "apply")
+        )
         if not messages.lock_account(connection, account):
             report.notes.append("another run is collecting this account")
             return report
@@ -71,7 +73,9 @@ def _pull(connection: Connection, source: Source, account: str, budget: int | No
             return source.pull(cursor, budget=budget)
         except CursorExpired as error:
             if cursor is None or attempt == 2:
-                raise Fatal(f"{account}: the source refuses even a fresh cursor ({error}); run `triage doctor`") from error
+                raise Fatal(
+                    f"{account}: the source refuses even a fresh cursor ({error}); run `triage doctor`"
+                ) from error
             report.notes.append(f"cursor expired ({error}): bounded resync")
             with db.transaction(connection):
                 messages.write_cursor(connection, source.resync(cursor))

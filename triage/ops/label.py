@@ -88,11 +88,15 @@ def _changes(pending: list[dict[str, Any]], names: dict[str, str]) -> list[Label
     return [LabelChange(native_id=i, add=tuple(add[i]), remove=tuple(remove[i])) for i in ids]
 
 
-def _settle(connection: Connection, account: str, pending: list[dict[str, Any]], outcome: LabelOutcome) -> None:
+def _settle(
+    connection: Connection, account: str, pending: list[dict[str, Any]], outcome: LabelOutcome
+) -> None:
     done, gone = set(outcome.done), set(outcome.gone)
     settled = [(r["message_id"], r["label"], r["wanted"]) for r in pending if r["native_id"] in done]
     labels.settle(connection, settled)
     labels.mark_gone(connection, [r["message_id"] for r in pending if r["native_id"] in gone])
-    errors = {r["message_id"]: outcome.failed[r["native_id"]] for r in pending if r["native_id"] in outcome.failed}
+    errors = {
+        r["message_id"]: outcome.failed[r["native_id"]] for r in pending if r["native_id"] in outcome.failed
+    }
     labels.note_errors(connection, list(errors.items()))
     messages.spend(connection, account, outcome.units)

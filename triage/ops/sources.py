@@ -31,7 +31,9 @@ def quota_of(account: Account, settings: Settings) -> SourceQuota:
     return settings.triage.quota.get(account.source, SourceQuota())
 
 
-def for_account(connection: Connection, account: Account, settings: Settings, credentials: Credentials) -> Any:
+def for_account(
+    connection: Connection, account: Account, settings: Settings, credentials: Credentials
+) -> Any:
     """The source of a configured account; it asks the store which messages need not be read again."""
     quota = quota_of(account, settings)
 

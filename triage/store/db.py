@@ -33,7 +33,9 @@ def dsn_from_environment() -> str:
 def connect(dsn: str, *, name: str = "inbox-triage") -> Iterator[Connection]:
     """A connection in UTC that is closed at the end. Raises Retry when the server cannot be reached."""
     try:
-        connection = psycopg2.connect(dsn, application_name=name, options="-c timezone=UTC", connect_timeout=10)
+        connection = psycopg2.connect(
+            dsn, application_name=name, options="-c timezone=UTC", connect_timeout=10
+        )
     except psycopg2.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         if "password authentication" in reason or "does not exist" in reason:

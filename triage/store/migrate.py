@@ -45,13 +45,17 @@ def _apply_migrations(connection: Connection) -> list[str]:
         text = path.read_text(encoding="utf-8")
         if path.name in known:
             if known[path.name] != _digest(text):
-                raise Fatal(f"{path.name} was edited after it ran; restore it and write the change as a new migration")
+                raise Fatal(
+                    f"{path.name} was edited after it ran; restore it and write the change as a new migration"
+                )
             continue
         db.execute(connection, text)
         db.execute(connection, _SQL["record"], (path.name, _digest(text)))
         names.append(path.name)
     if missing := sorted(set(known) - {p.name for p in _files("migrations")}):
-        raise Fatal(f"the database has {missing[0]}, which this version does not know; install the newer inbox-triage")
+        raise Fatal(
+            f"the database has {missing[0]}, which this version does not know; install the newer inbox-triage"
+        )
     return names
 
 

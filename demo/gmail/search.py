@@ -1,0 +1,140 @@
+"""The `q` parameter: Gmail's search language, as far as the stand-in speaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from demo.gmail import mime
+from demo.gmail.errors import invalid
+from demo.gmail.mailbox import HIDDEN, Mailbox, Stored
+
+Test = Callable[[Stored], bool]
+TERM = re.compile(r'(-?)(?:(\w+):)?(?:"([^"]*)"|([^\s"]+))')
+GMAIL_DAY = ZoneInfo("America/Los_Angeles")
+SPAN = re.compile(r"(\d+)([hdmy])")
+SPAN_DAYS = {"h": 1 / 24, "d": 1, "m": 30, "y": 365}
+PLACES = {
+    "inbox": "INBOX",
+    "sent": "SENT",
+    "spam": "SPAM",
+    "trash": "TRASH",
+    "draft": "DRAFT",
+    "drafts": "DRAFT",
+}
+STATES = {"unread": "UNREAD", "starred": "STARRED", "important": "IMPORTANT", "sent": "SENT"}
+
+
+class Search:
+    """A parsed query."""
+
+    def __init__(self, text: str, box: Mailbox) -> None:
+        self.box = box
+        self.everywhere = False
+        self.tests: list[Test] = []
+        if re.search(r"[(){}]|\bOR\b", text):
+            raise invalid(f"The stand-in does not understand groups and OR in a search: {text!r}.")
+        if TERM.sub("", text).strip():
+            raise invalid(f"The stand-in cannot read the search {text!r}.")
+        for minus, operator, quoted, bare in TERM.findall(text):
+            self.tests.append(self._term(bool(minus), operator.lower(), quoted or bare))
+
+    def __call__(self, message: Stored) -> bool:
+        return all(test(message) for test in self.tests)
+
+    def _term(self, minus: bool, operator: str, value: str) -> Test:
+        makers: dict[str, Callable[[str], Test]] = {
+            "": self._words,
+            "after": lambda text: self._date(text, newer=True),
+            "newer": lambda text: self._date(text, newer=True),
+            "before": lambda text: self._date(text, newer=False),
+            "older": lambda text: self._date(text, newer=False),
+            "newer_than": lambda text: self._age(text, newer=True),
+            "older_than": lambda text: self._age(text, newer=False),
+            "in": self._place,
+            "is": self._state,
+            "label": self._label,
+            "from": lambda text: lambda message: text.lower() in message.sender.lower(),
+            "to": lambda text: lambda message: text.lower() in message.recipients.lower(),
+            "subject": lambda text: lambda message: text.lower() in message.subject.lower(),
+            "has": self._has,
+            "rfc822msgid": lambda text: lambda message: message.message_id.strip("<>") == text.strip("<>"),
+        }
+        if operator not in makers:
+            raise invalid(f"The stand-in does not understand the search operator {operator + ':'!r}.")
+        test = makers[operator](value)
+        if minus:
+            return lambda message: not test(message)
+        return test
+
+    def _words(self, text: str) -> Test:
+        wanted = text.casefold()
+
+        def test(message: Stored) -> bool:
+            head = f"{message.subject} {message.sender} {message.recipients}".casefold()
+            if wanted in head:
+                return True
+            mail = mime.parse(self.box.raw(message))
+            texts = (part for part in mail.walk() if part.get_content_maintype() == "text")
+            return any(wanted in mime.content(part).decode("utf-8", "replace").casefold() for part in texts)
+
+        return test
+
+    def _date(self, text: str, *, newer: bool) -> Test:
+        if re.fullmatch(r"\d{5,}", text):
+            seconds = int(text)
+            if newer:
+                return lambda message: message.date > seconds * 1000
+            return lambda message: message.date < seconds * 1000
+        try:
+            day = datetime.strptime(text.replace("-", "/"), "%Y/%m/%d").replace(tzinfo=GMAIL_DAY)
+        except ValueError as error:
+            raise invalid(f"Invalid date in the search: {text!r}.") from error
+        start = day.timestamp() * 1000
+        if newer:
+            return lambda message: message.date >= start
+        return lambda message: message.date < start
+
+    def _age(self, text: str, *, newer: bool) -> Test:
+        found = SPAN.fullmatch(text)
+        if found is None:
+            raise invalid(f"Invalid age in the search: {text!r}.")
+        span = timedelta(days=int(found[1]) * SPAN_DAYS[found[2]])
+        limit = (self.box.clock.now() - span.total_seconds()) * 1000
+        return (lambda message: message.date >= limit) if newer else (lambda message: message.date < limit)
+
+    def _place(self, text: str) -> Test:
+        if text.lower() == "anywhere":
+            self.everywhere = True
+            return lambda message: True
+        label = PLACES.get(text.lower())
+        if label is None:
+            return self._label(text)
+        self.everywhere = self.everywhere or label in HIDDEN
+        return lambda message: label in message.labels
+
+    def _state(self, text: str) -> Test:
+        if text.lower() == "read":
+            return lambda message: "UNREAD" not in message.labels
+        label = STATES.get(text.lower())
+        if label is None:
+            raise invalid(f"The stand-in does not understand the search 'is:{text}'.")
+        return lambda message: label in message.labels
+
+    def _label(self, text: str) -> Test:
+        wanted = {id_ for id_, name in self.box.labels.names().items() if _plain(name) == _plain(text)}
+        self.everywhere = self.everywhere or bool(wanted & set(HIDDEN))
+        return lambda message: bool(wanted & set(message.labels))
+
+    @staticmethod
+    def _has(text: str) -> Test:
+        if text.lower() != "attachment":
+            raise invalid(f"The stand-in does not understand the search 'has:{text}'.")
+        return lambda message: message.attached
+
+
+def _plain(name: str) -> str:
+    """A label's name as a search writes it: spaces and slashes become hyphens."""
+    return re.sub(r"[\s/&()]", "-", name).casefold()

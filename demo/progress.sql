@@ -1,0 +1,21 @@
+-- name: counts
+SELECT (SELECT count(*) FROM triage.message WHERE source = 'gmail') AS mails,
+       (SELECT count(*) FROM triage.message WHERE source = 'x') AS posts,
+       (SELECT count(*) FROM triage.quarantine) AS quarantined,
+       (SELECT count(*) FROM triage.message WHERE decision_id IS NULL AND direction = 'inbound') AS undecided,
+       (SELECT count(*) FROM triage.unanswered_queue) AS queue,
+       (SELECT count(*) FROM triage.label_outbox WHERE wanted <> applied AND NOT gone) AS labels_pending,
+       (SELECT count(*) FROM triage.label_outbox WHERE applied) AS labels
+
+-- name: cursors
+SELECT account, updated_at FROM triage.cursor
+
+-- name: mails_known
+SELECT native_id FROM triage.message WHERE source = 'gmail'
+UNION SELECT native_id FROM triage.quarantine WHERE source = 'gmail'
+
+-- name: label_changes
+SELECT count(*) AS n FROM triage.label_outbox
+
+-- name: quarantined
+SELECT source, native_id, reason FROM triage.quarantine ORDER BY source, native_id

@@ -1,0 +1,30 @@
+"""`python -m demo.x`: the X stand-in as a process."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+
+from demo.common.serving import run
+from demo.x.app import make_app
+from demo.x.hub import Hub
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m demo.x", description="A strict local stand-in for X.")
+    parser.add_argument("--port", type=int, default=8102, help="port on 127.0.0.1 (default 8102)")
+    parser.add_argument("--state", default=":memory:", help="SQLite file that keeps the posts")
+    options = parser.parse_args(arguments)
+    try:
+        hub = Hub(options.state)
+    except sqlite3.Error as error:
+        sentence = f"The state file {options.state} cannot be used: {error}. Choose another --state."
+        print(sentence, file=sys.stderr)
+        return 2
+    return run(make_app(hub), options.port, "X stand-in", on_stop=hub.close)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

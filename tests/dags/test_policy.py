@@ -1,0 +1,150 @@
+"""What every DAG of ours must be, whoever writes the next one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.dags import sandbox
+from triage.config import load
+
+CONFIG = sandbox.ROOT / "config"
+ACCOUNTS = load(CONFIG).triage.accounts
+COLLECT = [f"collect_{account.name}" for account in ACCOUNTS]
+DAG_IDS = [*COLLECT, "triage", "care", "replay"]
+
+
+def test_every_file_imports_without_error(bag: Any) -> None:
+    assert bag.import_errors == {}
+
+
+def test_there_are_exactly_the_dags_we_know_and_one_collect_per_account(bag: Any) -> None:
+    assert sorted(bag.dags) == sorted(DAG_IDS)
+    assert len(set(COLLECT)) == len(ACCOUNTS)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+class TestEveryDag:
+    def test_says_whose_it_is_and_is_found_by_tag(self, bag: Any, dag_id: str) -> None:
+        dag = bag.dags[dag_id]
+        assert "inbox-triage" in dag.tags
+        assert {task.owner for task in dag.tasks} == {"inbox-triage"}
+        assert dag.description
+
+    def test_says_what_to_do_when_it_is_red(self, bag: Any, dag_id: str) -> None:
+        dag = bag.dags[dag_id]
+        advice = dag.doc_md.partition("**When it is red:**")[2]
+        assert len(advice.split()) >= 10, "the advice is missing or says nothing"
+        if len(dag.tasks) > 1:
+            unnamed = [task.task_id for task in dag.tasks if f"`{task.task_id}`" not in advice]
+            assert unnamed == [], "the advice names each task that can be red"
+
+    def test_runs_never_overlap_or_pile_up(self, bag: Any, dag_id: str) -> None:
+        dag = bag.dags[dag_id]
+        assert dag.max_active_runs == 1
+        assert dag.catchup is False
+
+    def test_every_task_is_bounded_and_decides_about_retries(self, bag: Any, dag_id: str) -> None:
+        dag = bag.dags[dag_id]
+        assert dag.tasks
+        for task in dag.tasks:
+            assert task.execution_timeout is not None, f"{task.task_id} may hang for ever"
+            assert "retries" in dag.default_args
+            assert task.retries == 0 or task.retry_delay.total_seconds() <= 60
+            assert task.is_mapped or task.doc_md, f"{task.task_id} has no sentence about what it does"
+
+
+def _schedule(dag: Any) -> tuple[str, list[str]]:
+    """The cron line (empty: by hand) and the names of the assets that start the DAG."""
+    timetable = dag.timetable
+    inner = getattr(timetable, "timetable", timetable)
+    condition = getattr(timetable, "asset_condition", None)
+    assets = [asset.name for asset in condition.objects] if condition is not None else []
+    return getattr(inner, "expression", ""), assets
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "cron", "assets"),
+    [
+        *((f"collect_{account.name}", account.schedule, []) for account in ACCOUNTS),
+        ("triage", "*/5 * * * *", ["triage/messages"]),
+        ("care", "*/10 * * * *", []),
+        ("replay", "", []),
+    ],
+)
+def test_schedules_hold_no_surprise(bag: Any, dag_id: str, cron: str, assets: list[str]) -> None:
+    assert _schedule(bag.dags[dag_id]) == (cron, assets)
+
+
+@pytest.mark.parametrize("dag_id", [*COLLECT, "replay"])
+def test_what_gives_triage_work_announces_it_through_one_alias(bag: Any, dag_id: str) -> None:
+    from airflow.sdk import AssetAlias
+
+    (task,) = bag.dags[dag_id].tasks
+    assert [(type(outlet), outlet.name) for outlet in task.outlets] == [(AssetAlias, "triage-collected")]
+
+
+def test_labels_are_sent_per_mailbox_after_the_decision(bag: Any) -> None:
+    dag = bag.dags["triage"]
+    assert dag.task_dict["classify"].downstream_task_ids == {"label"}
+    accounts = dag.task_dict["label"].op_kwargs_expand_input.value["account"]
+    assert accounts == [account.name for account in ACCOUNTS if account.source == "gmail"]
+
+
+def test_care_and_triage_do_not_wait_for_one_another(bag: Any) -> None:
+    for task in bag.dags["care"].tasks:
+        assert not task.upstream_task_ids
+
+
+def test_replay_refuses_what_it_does_not_know(bag: Any) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match="decide"):
+        bag.dags["replay"].params["what"] = "everything"
+
+
+BROKEN = {
+    "unknown topic": (
+        "triage.yaml", "    schedule:", "    topic: deffect\n    schedule:", "unknown topic 'deffect'; choose one of",
+    ),
+    "two accounts of one name": ("triage.yaml", "name: volmera_x", "name: care", "two accounts are named 'care'; rename"),
+    "no connection": ("triage.yaml", "    connection: x_volmera\n", "", "connection: this setting is missing; add it"),
+    "unknown source": ("triage.yaml", "source: x\n", "source: pigeon\n", "Input should be 'gmail' or 'x'"),
+    "pattern": (
+        "topics.yaml", "    severity: 1\n    target: 15m\n", "    patterns: ['(burn']\n    severity: 1\n    target: 15m\n",
+        "pattern '(burn' does not compile",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_wrong_configuration_is_refused_with_file_line_and_mend(
+    fault: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    name, old, new, mend = BROKEN[fault]
+    for source in ("triage.yaml", "topics.yaml"):
+        text = (CONFIG / source).read_text(encoding="utf-8")
+        changed = text.replace(old, new, 1) if source == name else text
+        assert (changed != text) is (source == name)
+        (tmp_path / source).write_text(changed, encoding="utf-8")
+    monkeypatch.setenv("TRIAGE_CONFIG", str(tmp_path))
+    bag = DagBag(sandbox.DAGS)
+    assert not any(dag_id.startswith("collect_") or dag_id == "triage" for dag_id in bag.dags)
+    error = next(text for path, text in bag.import_errors.items() if path.endswith("collect.py"))
+    assert re.search(rf"{name}:\d+: .*{re.escape(mend)}", error), error
+
+
+def test_the_line_that_is_named_is_the_faulty_one(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    lines = (CONFIG / "triage.yaml").read_text(encoding="utf-8").replace("name: volmera_x", "name: care").splitlines()
+    (tmp_path / "triage.yaml").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "topics.yaml").write_text((CONFIG / "topics.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("TRIAGE_CONFIG", str(tmp_path))
+    second = [number for number, line in enumerate(lines, 1) if "name: care" in line][1]
+    (error,) = DagBag(sandbox.DAGS / "collect.py").import_errors.values()
+    assert f"triage.yaml:{second}:" in error

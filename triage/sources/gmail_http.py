@@ -1,0 +1,292 @@
+"""Gmail over HTTP: one authorised client, calls and batches with short retries, units counted, errors named.
+
+What an error becomes: 401, a refused refresh, a missing scope -> Fatal; 403 and 429 about rates -> Limited
+(a Retry); 5xx, broken connections and broken bodies -> tried again at once, at most three times, then Retry;
+404 -> Missing; any other refusal -> Refused, which carries Google's reason and never a message's text.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from importlib import resources
+from typing import Any
+
+import google.auth.exceptions
+import httplib2
+from google.oauth2 import credentials as user_credentials
+from google.oauth2 import service_account
+from google_auth_httplib2 import AuthorizedHttp
+from googleapiclient.discovery import build_from_document
+from googleapiclient.errors import BatchError, HttpError
+from googleapiclient.http import BatchHttpRequest
+
+from triage.core.errors import ConfigError, Fatal, Retry, TriageError
+from triage.sources.base import Credentials, utc_now
+
+SCOPE = "https://www.googleapis.com/auth/gmail.modify"
+TOKEN_URI = "https://oauth2.googleapis.com/token"
+TIMEOUT_SECONDS = 60
+MOST_PARTS = 50
+"""Requests in one batch: Google allows 100 and discourages more than 50."""
+
+_ATTEMPTS = 3
+_FIRST_PAUSE = 0.25
+_PATIENCE = timedelta(seconds=30)
+_RATE_REASONS = frozenset(
+    {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED"}
+)
+_SCOPE_REASONS = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
+_BROKEN = (
+    OSError,
+    httplib2.HttpLib2Error,
+    http.client.HTTPException,
+    BatchError,
+    ValueError,
+    KeyError,
+    IndexError,
+)
+"""What a lost connection or a cut body raises here and in the client's own batch parser."""
+
+
+class Limited(Retry):
+    """Gmail says that the minute's units are spent."""
+
+
+class Missing(TriageError):
+    """404: the message, label or history is not there (any more)."""
+
+
+class Refused(TriageError):
+    """400 and the like: this request will never work. `reason` is Google's word for it."""
+
+    def __init__(self, message: str, *, status: int, reason: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class Unavailable(Retry):
+    """5xx, a lost connection or an unreadable answer."""
+
+
+def load_credentials(held: Credentials) -> Any:
+    """google-auth credentials: a refresh token, else a service account acting for `login`, else a fixed token."""
+    extra = held.extra
+    if extra.get("refresh_token"):
+        return user_credentials.Credentials(  # type: ignore[no-untyped-call]
+            token=None,
+            refresh_token=extra["refresh_token"],
+            client_id=extra.get("client_id"),
+            client_secret=extra.get("client_secret"),
+            token_uri=extra.get("token_uri") or TOKEN_URI,
+        )
+    if extra.get("keyfile_dict"):
+        key = extra["keyfile_dict"]
+        try:
+            info = json.loads(key) if isinstance(key, str) else key
+            made = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+                info, scopes=[SCOPE], subject=held.login or None
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ConfigError(
+                "keyfile_dict of the Gmail connection is not a service account key; paste the JSON file as it is"
+            ) from None
+        return made
+    if extra.get("token"):
+        return user_credentials.Credentials(token=extra["token"])  # type: ignore[no-untyped-call]
+    raise ConfigError(
+        "the Gmail connection holds no credentials; fill in refresh_token, client_id and client_secret, or keyfile_dict"
+    )
+
+
+class GmailClient:
+    """The API for one mailbox. Not safe for threads: httplib2 is not."""
+
+    def __init__(
+        self,
+        held: Credentials,
+        *,
+        account: str,
+        prices: Mapping[str, int],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        endpoint = str(held.extra.get("api_endpoint") or "")
+        proxies = None if endpoint else httplib2.proxy_info_from_environment
+        self._http = AuthorizedHttp(
+            load_credentials(held), http=httplib2.Http(timeout=TIMEOUT_SECONDS, proxy_info=proxies)
+        )
+        document = _discovery_document(endpoint)
+        self._batch_uri = f"{document['rootUrl']}{document['batchPath']}"
+        self.users: Any = build_from_document(document, http=self._http).users()
+        self._account = account
+        self._prices = prices
+        self._sleep = sleep
+        self._units: Counter[str] = Counter()
+
+    def price(self, method: str) -> int:
+        """Units of one call of `method`, from config/triage.yaml."""
+        try:
+            return int(self._prices[method])
+        except KeyError:
+            raise ConfigError(
+                f"no price for {method} in triage.yaml; add it under quota.gmail.prices"
+            ) from None
+
+    @property
+    def spent(self) -> int:
+        """Units since `take_units`."""
+        return self._units.total()
+
+    def take_units(self) -> dict[str, int]:
+        """Units by method since the last time, failed pulls included; starts counting anew."""
+        taken = dict(self._units)
+        self._units.clear()
+        return taken
+
+    def call(self, method: str, request: Any) -> Any:
+        """The answer to one request; raises as the module says."""
+        return self._patiently(lambda: self._once(method, request))
+
+    def batch(self, method: str, requests: Mapping[str, Any]) -> dict[str, Any]:
+        """Answers by key, an exception of this module in place of each that failed; at most 50 requests.
+
+        Parts that failed for no fault of theirs (5xx) are asked once more, alone. Raises when the batch as a
+        whole fails.
+        """
+        answers: dict[str, Any] = self._patiently(lambda: self._batch_once(method, requests))
+        again = {key: requests[key] for key, answer in answers.items() if isinstance(answer, Unavailable)}
+        return answers | self._patiently(lambda: self._batch_once(method, again)) if again else answers
+
+    def _once(self, method: str, request: Any) -> Any:
+        self._units[method] += self.price(method)
+        try:
+            return request.execute()
+        except HttpError as error:
+            raise self._named(method, error) from None
+
+    def _batch_once(self, method: str, requests: Mapping[str, Any]) -> dict[str, Any]:
+        answers: dict[str, Any] = {}
+
+        def keep(key: str, response: Any, error: HttpError | None) -> None:
+            answers[key] = response if error is None else self._named(method, error)
+
+        batch = BatchHttpRequest(callback=keep, batch_uri=self._batch_uri)
+        for key, request in requests.items():
+            request.postproc = self._tolerant(request.postproc)
+            batch.add(request, request_id=key)
+        self._units[method] += self.price(method) * len(requests)
+        try:
+            batch.execute(http=self._http)
+        except HttpError as error:
+            named = self._named(method, error)
+            if isinstance(named, Limited):
+                self._units[method] -= self.price(method) * (len(requests) - 1)
+            raise named from None
+        if fatal := next((a for a in answers.values() if isinstance(a, Fatal)), None):
+            raise fatal
+        return answers
+
+    def _tolerant(self, postproc: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """An unreadable body spoils its own part of a batch, not the batch."""
+
+        def read(response: Any, content: Any) -> Any:
+            try:
+                return postproc(response, content)
+            except ValueError:
+                return self._unavailable("unreadable answer")
+
+        return read
+
+    def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        for tried in range(1, _ATTEMPTS + 1):
+            try:
+                return attempt()
+            except google.auth.exceptions.RefreshError as error:
+                failure: Exception = self._refresh_failed(error)
+            except google.auth.exceptions.TransportError as error:
+                failure = self._unavailable(type(error).__name__)
+            except Unavailable as error:
+                failure = error
+            except _BROKEN as error:
+                failure = self._unavailable(type(error).__name__)
+            if not isinstance(failure, Unavailable) or tried == _ATTEMPTS:
+                raise failure from None
+            self._sleep(_FIRST_PAUSE * 2 ** (tried - 1) * random.uniform(0.5, 1.5))
+        raise AssertionError("unreachable")
+
+    def _unavailable(self, what: str) -> Unavailable:
+        return Unavailable(
+            f"{self._account}: Gmail could not be reached ({what}); it is tried again", after=_PATIENCE
+        )
+
+    def _refresh_failed(self, error: google.auth.exceptions.RefreshError) -> Exception:
+        if getattr(error, "retryable", False):
+            return self._unavailable("token endpoint")
+        return Fatal(
+            f"{self._account}: Google refuses to renew the access token; connect the mailbox again "
+            "(an app in Testing loses its token after 7 days) and put the new refresh token in the connection"
+        )
+
+    def _named(self, method: str, error: HttpError) -> Exception:
+        """The HTTP error as what the caller does next; a refusal for rates costs nothing."""
+        status, reason = int(error.resp.status), _reason(error)
+        if status == 429 or (status == 403 and reason in _RATE_REASONS):
+            self._units[method] -= self.price(method)
+            return Limited(f"{self._account}: Gmail's quota is spent ({reason})", after=_retry_after(error))
+        if status >= 500 or status == 408:
+            return self._unavailable(f"HTTP {status}")
+        if status == 401:
+            return Fatal(f"{self._account}: Gmail refuses the token; connect the mailbox again")
+        if status == 403 and reason in _SCOPE_REASONS:
+            return Fatal(
+                f"{self._account}: the token lacks the scope {SCOPE}; connect the mailbox again with it"
+            )
+        if status == 403:
+            return Fatal(
+                f"{self._account}: Gmail forbids {method} ({reason}); enable the API and this mailbox"
+            )
+        if status == 404:
+            return Missing(f"{method}: not found")
+        return Refused(f"{method}: refused with HTTP {status} ({reason})", status=status, reason=reason)
+
+
+def _discovery_document(endpoint: str) -> dict[str, Any]:
+    """The description that the client library ships, pointed at another server when one is named.
+
+    `client_options.api_endpoint` would leave batches with Google, hence the document itself is changed.
+    """
+    file = resources.files("googleapiclient") / "discovery_cache" / "documents" / "gmail.v1.json"
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if endpoint:
+        root = endpoint.rstrip("/") + "/"
+        document |= {"rootUrl": root, "baseUrl": root, "mtlsRootUrl": root}
+    return document
+
+
+def _reason(error: HttpError) -> str:
+    """Google's one-word reason, never its free text."""
+    try:
+        body = json.loads(error.content)["error"]
+        words: Iterable[Any] = [
+            item.get("reason") for item in (*body.get("details", ()), *body.get("errors", ()))
+        ]
+        return next((str(word) for word in words if word), str(body.get("status", "no reason")))[:60]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "no reason"
+
+
+def _retry_after(error: HttpError) -> timedelta:
+    value = str(error.resp.get("retry-after", ""))
+    if value.isdigit():
+        return timedelta(seconds=min(int(value), 3600))
+    try:
+        return max(timedelta(0), parsedate_to_datetime(value) - utc_now())
+    except (ValueError, TypeError):
+        return _PATIENCE
