@@ -35,6 +35,9 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--address", action="append", default=[], help="with --mbox: an address that is yours"
     )
+    parser.add_argument(
+        "--encore", type=float, default=20.0, metavar="SECONDS", help="time between live messages, 0: none"
+    )
     parser.add_argument("--port", type=int, default=8080, help="port of the Airflow UI (default 8080)")
     parser.add_argument(
         "--gmail-port", type=int, default=8101, help="port of the Gmail stand-in (default 8101)"
@@ -92,7 +95,7 @@ def _run(args: argparse.Namespace, play: act.Play, state: Path, stop: threading.
         good = show.result(running, director, triaged)
         if not args.once and not stop.is_set():
             show.say(began, f"The demo stays up until Ctrl-C; Airflow: {running.airflow.url}")
-            director.encore()
+            director.encore(args.encore)
         show.say(began, "stopping …")
     show.say(began, "everything is stopped" if good else "stopped, with the trouble named above")
     return 0 if good else 1

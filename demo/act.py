@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
 
-from demo import bring, show, story
+from demo import bring, show, stage, story
 from demo.common.serving import call_control
 from demo.progress import Counts, Watch, wait
 from demo.scene import Scene
 
 PATIENCE = 900.0
 """Seconds after which an inbox that is not triaged is called trouble."""
-
-ENCORE_EVERY = 20.0
-CHUNK = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +48,8 @@ class Play:
     def brought(mails: bring.Brought | None, posts: Sequence[story.Post]) -> Play:
         """The user's own mail and posts."""
         steps: list[story.Step] = [*(mails.mails if mails else ()), *posts]
-        note = (
-            f"{mails.passed_over} files were passed over: not .eml, .msg, .raw or .txt"
-            if mails and mails.passed_over
-            else ""
-        )
+        passed = mails.passed_over if mails else 0
+        note = f"{passed} files were passed over: not .eml, .msg, .raw or .txt" if passed else ""
         return Play(
             acts=(("your own input", tuple(steps)),), has_encore=False, note=note,
             addresses=mails.addresses if mails else (story.MAILBOX, *story.ALIASES),
@@ -81,14 +72,8 @@ class Director:
 
     def prepare(self) -> None:
         """The mailbox and our account on X exist, and the first act has been played."""
-        gmail = partial(call_control, self.scene.gmail)
-        gmail("mailboxes", {"address": self.mailbox, "aliases": list(self.play.addresses[1:])})
-        gmail("stats/reset", {})
-        call_control(
-            self.scene.x,
-            "users",
-            {"users": [{"handle": story.HANDLE, "name": "Volmera", "app_tokens": ["app-token"]}]},
-        )
+        stage.prepare(self.scene.gmail, self.scene.x, self.play.addresses)
+        call_control(self.scene.gmail, "stats/reset", {})
         self._play(0)
 
     def perform(self) -> bool:
@@ -115,16 +100,7 @@ class Director:
 
     def deliver(self, steps: Sequence[story.Step]) -> None:
         """Put steps into the mailbox and on X."""
-        mails = [s for s in steps if isinstance(s, story.Mail)]
-        posts = [s for s in steps if isinstance(s, story.Post)]
-        for start in range(0, len(mails), CHUNK):
-            batch = [_mail(m) for m in mails[start : start + CHUNK]]
-            call_control(self.scene.gmail, f"mailboxes/{self.mailbox}/deliver", {"messages": batch})
-        if posts:
-            people = {p.author: p.name for p in posts if p.author != story.HANDLE}
-            users = [{"handle": handle, "name": name} for handle, name in people.items()]
-            call_control(self.scene.x, "users", {"users": users})
-            call_control(self.scene.x, "deliver", {"posts": [_post(p) for p in posts]})
+        stage.deliver(self.scene.gmail, self.scene.x, self.mailbox, steps)
         self.delivered_at = datetime.now(UTC)
 
     def _triaged(self) -> bool:
@@ -160,10 +136,10 @@ class Director:
         """Gmail quota units that the stand-in has counted in this run."""
         return int(call_control(self.scene.gmail, "stats")["units"])
 
-    def encore(self) -> None:
-        """Deliver the encore step by step until Ctrl-C, and tell how rows come and go."""
+    def encore(self, every: float) -> None:
+        """Deliver the encore, a step every so many seconds (0: none), and tell how rows come and go."""
         paths = story.files(encore=True)
-        waiting = [s for s in story.steps(paths, datetime.now(UTC)) if self.play.has_encore]
+        waiting = story.steps(paths, datetime.now(UTC)) if self.play.has_encore and every else []
         for number, step in enumerate(waiting):
             if f"encore-{number}" in self._done:
                 continue
@@ -176,7 +152,7 @@ class Director:
             self.deliver([now])
             self._done.append(f"encore-{number}")
             self._diary.write_text(json.dumps(self._done))
-            end = time.monotonic() + ENCORE_EVERY
+            end = time.monotonic() + every
             while time.monotonic() < end and not self.stop.is_set():
                 self._tell()
                 self._pause(1.0)
@@ -185,18 +161,3 @@ class Director:
         while not self.stop.is_set():
             self._tell()
             self._pause(1.0)
-
-
-def _mail(mail: story.Mail) -> dict[str, Any]:
-    return {
-        "raw": base64.urlsafe_b64encode(mail.raw).decode(), "internalDate": int(mail.at.timestamp() * 1000),
-        "labels": list(mail.labels), "thread": mail.thread,
-    }  # fmt: skip
-
-
-def _post(post: story.Post) -> dict[str, Any]:
-    given = {
-        "label": post.label, "author": post.author, "text": post.text, "created_at": post.at.isoformat(),
-        "lang": post.lang, "reply_to": post.reply_to, "quotes": post.quotes, "retweets": post.retweets,
-    }  # fmt: skip
-    return {key: value for key, value in given.items() if value is not None}

@@ -147,6 +147,10 @@ def posts(path: Path) -> list[Post]:
     if not rows:
         raise InputError(f"{path} holds no post; write one JSON object a line with at least `text`")
     rows.sort(key=lambda row: row["at"])
+    labels = {row["label"] for row in rows}
+    for row in rows:
+        if str(row.get("reply_to")) not in labels:
+            row["reply_to"] = None
     newest, oldest = rows[-1]["at"], rows[0]["at"]
     spread = max(newest - oldest, timedelta(seconds=1))
     now = datetime.now(UTC) - timedelta(minutes=1)

@@ -111,7 +111,7 @@ def _answering(url: str) -> None:
     raise airflow.AirflowError(f"the stand-in at {url} does not answer")
 
 
-def _databases(server: postgres.Postgres) -> str:
+def databases(server: postgres.Postgres) -> str:
     """Make what is missing, migrate ours, and give the address that the pipeline uses."""
     password = server.password
     with db.connect(server.dsn()) as connection:
@@ -134,7 +134,8 @@ def _databases(server: postgres.Postgres) -> str:
     return server.dsn("triage", user=PIPELINE_USER, password=password)
 
 
-def _connections(dsn: str, gmail: str, x: str, mailbox: str) -> dict[str, dict[str, object]]:
+def connections(dsn: str, gmail: str, x: str, mailbox: str) -> dict[str, dict[str, object]]:
+    """The connections of config/triage.yaml, pointed at the stand-ins."""
     at = urllib.parse.urlsplit(dsn)
     return {
         "triage_db": {
@@ -161,7 +162,7 @@ def running(
         airflow.refuse_busy_port(port, option)
     with ExitStack() as stack:
         server = stack.enter_context(postgres.running(postgres_base(state)))
-        dsn = _databases(server)
+        dsn = databases(server)
         urls = {}
         for name, port in (("gmail", ports.gmail), ("x", ports.x)):
             command = [f"demo.{name}", "--port", str(port), "--state", str(state / f"{name}.sqlite")]
@@ -172,7 +173,7 @@ def running(
         home = state / "airflow"
         env = airflow.settings(
             home, port=ports.ui, database=server.dsn("airflow"), config=config,
-            connections=_connections(dsn, urls["gmail"], urls["x"], addresses[0]),
+            connections=connections(dsn, urls["gmail"], urls["x"], addresses[0]),
         )  # fmt: skip
         flow = stack.enter_context(airflow.Airflow(env=env, home=home, port=ports.ui))
         yield Scene(dsn=dsn, gmail=urls["gmail"], x=urls["x"], airflow=flow, state=state, config=config)

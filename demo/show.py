@@ -58,9 +58,7 @@ def _triage(scene: Scene, *arguments: str) -> int:
 def _labels(scene: Scene, director: Director) -> None:
     box = call_control(scene.gmail, f"mailboxes/{director.mailbox}/snapshot")
     threads: Counter[str] = Counter()
-    for label, _ in {
-        (label, m["threadId"]) for m in box["messages"] for label in m["labels"] if "/" in label
-    }:
+    for label, _ in {(label, m["thread"]) for m in box["messages"] for label in m["labels"] if "/" in label}:
         threads[label] += 1
     print("\nLabels in the mailbox, by threads:")
     for label, count in threads.most_common():

@@ -1,14 +1,34 @@
--- Rights, set anew after every change of tables, functions or views.
+-- Owner and rights, set anew after every change of tables, functions or views.
+
+-- The responders' functions run with their owner's rights: these must not be those of whoever migrated.
+DO $$
+DECLARE
+    given text;
+BEGIN
+    ALTER SCHEMA triage OWNER TO triage_owner;
+    FOR given IN
+        SELECT format('ALTER %s %s OWNER TO triage_owner', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass)
+        FROM pg_class WHERE relnamespace = 'triage'::regnamespace AND relkind IN ('r', 'v')
+        UNION ALL
+        SELECT format('ALTER FUNCTION %s OWNER TO triage_owner', oid::regprocedure)
+        FROM pg_proc WHERE pronamespace = 'triage'::regnamespace
+        UNION ALL
+        SELECT format('ALTER TYPE %s OWNER TO triage_owner', oid::regtype)
+        FROM pg_type WHERE typnamespace = 'triage'::regnamespace AND typtype = 'e'
+    LOOP
+        EXECUTE given;
+    END LOOP;
+END $$;
+
 REVOKE ALL ON ALL TABLES IN SCHEMA triage FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA triage FROM PUBLIC;
-GRANT USAGE ON SCHEMA triage TO triage_owner, triage_pipeline, triage_responder, triage_reader;
-GRANT ALL ON ALL TABLES IN SCHEMA triage TO triage_owner;
+GRANT USAGE ON SCHEMA triage TO triage_pipeline, triage_responder, triage_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA triage TO triage_pipeline;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA triage TO triage_owner, triage_pipeline;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA triage TO triage_pipeline;
 REVOKE INSERT, UPDATE, DELETE ON triage.migration, triage.replaced FROM triage_pipeline;
 REVOKE UPDATE, DELETE ON triage.audit FROM triage_pipeline;
 GRANT SELECT ON triage.unanswered_queue, triage.ledger, triage.topic TO triage_responder, triage_reader;
-REVOKE EXECUTE ON FUNCTION triage.refresh, triage.refresh_states, triage.refresh_queue, triage.refresh_labels,
+REVOKE EXECUTE ON FUNCTION triage.refresh, triage.judge, triage.priority,
     triage.settle, triage.hold FROM triage_responder, triage_reader;
 GRANT EXECUTE ON FUNCTION triage.claim, triage.renew, triage.release, triage.answer, triage.dismiss, triage.snooze,
     triage.relabel, triage.actor TO triage_responder;

@@ -1,5 +1,5 @@
 -- Group roles without login: grant them to the users of your deployment.
---   triage_owner      owns the schema, migrates
+--   triage_owner      owns the schema and all in it; whoever migrates is a member
 --   triage_pipeline   what the DAGs connect as: reads and writes every table
 --   triage_responder  reads the queue and the views, acts through the functions, nothing else
 --   triage_reader     dashboards: the queue and the views, read only
@@ -16,4 +16,7 @@ BEGIN
             END;
         END IF;
     END LOOP;
+    IF NOT pg_has_role('triage_owner', 'USAGE') THEN
+        EXECUTE format('GRANT triage_owner TO %I', current_user);
+    END IF;
 END $$;

@@ -44,12 +44,20 @@ def _check_hashtag(value: str) -> str:
     return value
 
 
-_SCHEDULE = r"^(\d+[smh]|(\S+ ){4}\S+)$"
-"""A cron expression of five fields, or an interval such as 30s."""
+_SCHEDULE = re.compile(r"(\d+[smh]|(\S+ ){4}\S+)")
+
+
+def _check_schedule(value: Any) -> Any:
+    """A cron expression of five fields, or an interval."""
+    if not _SCHEDULE.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not a schedule; write five cron fields in quotes, or an interval such as 30s")
+    return value
+
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Pattern = Annotated[str, BeforeValidator(_check_pattern)]
 Hashtag = Annotated[str, BeforeValidator(_check_hashtag)]
+Schedule = Annotated[str, BeforeValidator(_check_schedule)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 
@@ -98,7 +106,7 @@ class Account(_Strict):
     addresses: tuple[str, ...] = Field(min_length=1)
     track: tuple[str, ...] = ()
     first_sync: Duration = timedelta(days=7)
-    schedule: str = Field(default="* * * * *", pattern=_SCHEDULE)
+    schedule: Schedule = "* * * * *"
     topic: str | None = None
 
 
@@ -162,6 +170,13 @@ def load(directory: Path | None = None) -> Settings:
 def load_topics(directory: Path | None = None) -> Topics:
     """Read and check topics.yaml alone (what the classifier needs)."""
     return _load((directory or config_dir()) / "topics.yaml", Topics)
+
+
+def place_of(account: str, setting: str) -> str:
+    """`file:line` of a setting of an account, for faults that show only when it is used."""
+    path = config_dir() / "triage.yaml"
+    index = [a.name for a in load().triage.accounts].index(account)
+    return f"{path}:{_line_of(_compose(path, path.read_text(encoding='utf-8')), ('accounts', index, setting))}"
 
 
 _M = TypeVar("_M", bound=BaseModel)

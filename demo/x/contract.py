@@ -62,12 +62,14 @@ class Contract:
         values: dict[str, Any] = {}
         faults: Faults = []
         allowed = [name for name, rule in endpoint.parameters.items() if rule.get("in") != "path"]
-        for name, value in [*path.items(), *query]:
+        for name, value in path.items():
+            values[name] = value
+            faults += self._faults(name, endpoint.parameters[name], value)
+        for name, value in query:
             rule = endpoint.parameters.get(name)
-            if rule is None or (name not in allowed and name not in path):
-                faults.append(
-                    ({name: [value]}, f"The query parameter [{name}] is not one of [{','.join(allowed)}]")
-                )
+            if rule is None or name not in allowed:
+                unknown = f"The query parameter [{name}] is not one of [{','.join(allowed)}]"
+                faults.append(({name: [value]}, unknown))
             elif name in values:
                 faults.append(({name: [value]}, f"The `{name}` query parameter can only be given once"))
             else:
@@ -92,8 +94,8 @@ class Contract:
     def _list_faults(self, name: str, rule: dict[str, Any], values: list[str]) -> Faults:
         low, high = rule.get("minItems", 1), rule.get("maxItems", len(values))
         if not low <= len(values) <= high:
-            text = f"The number of values in the `{name}` query parameter list [{len(values)}] is not between {low} and {high}"
-            return [({name: values}, text)]
+            said = f"The number of values in the `{name}` query parameter list [{len(values)}]"
+            return [({name: values}, f"{said} is not between {low} and {high}")]
         messages = [(value, self._fault(name, rule, value)) for value in values]
         return [({name: [value]}, message) for value, message in messages if message]
 

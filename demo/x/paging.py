@@ -35,8 +35,8 @@ def timeline_window(params: dict[str, Any], now_ms: int) -> Window:
 def search_window(params: dict[str, Any], now_ms: int, lag_ms: int) -> Window:
     """The window of a search: the last seven days up to the lag. Raises 400 for bounds that X refuses."""
     floor = (now_ms - WEEK_MS) // 60_000 * 60_000
-    ids = {name: params[name] for name in ("since_id", "until_id") if name in params}
-    times = {name: params[name] for name in ("start_time", "end_time") if name in params}
+    ids: dict[str, str] = {name: params[name] for name in ("since_id", "until_id") if name in params}
+    times: dict[str, str] = {name: params[name] for name in ("start_time", "end_time") if name in params}
     if ids and times:
         sent = {name: [value] for name, value in (ids | times).items()}
         text = "Invalid use of 'since_id' or 'until_id' in conjunction with 'start_time' or 'end_time'."

@@ -55,7 +55,7 @@ class User:
             "description": self.description,
             "profile_image_url": face,
             "protected": False,
-            "public_metrics": counts | {"like_count": 0, "media_count": 0},
+            "public_metrics": counts | {"like_count": 0},
             "url": "",
             "verified": self.verified,
             "verified_type": "blue" if self.verified else "none",

@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 LIMIT = 280
@@ -72,7 +73,7 @@ def weighted_length(text: str) -> int:
 
 def _gaps(spans: list[tuple[int, int]], size: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     edges = [(0, 0), *spans, (size, size)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def shorten(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from triage.core.errors import ConfigError
 from triage.sources.base import Credentials
@@ -14,13 +15,14 @@ DATABASE = "triage_db"
 
 
 def _get(conn_id: str, hint: str) -> Any:
+    """The connection. Only its absence is for a person to mend; Airflow's own troubles pass and are retried."""
     try:
         return BaseHook.get_connection(conn_id)
-    except Exception as error:
+    except AirflowNotFoundException:
         raise ConfigError(
-            f"connection {conn_id!r} cannot be read ({type(error).__name__}); create it in Airflow under "
-            f"Admin, Connections, {hint}"
-        ) from error
+            f"connection {conn_id!r} does not exist; create it in Airflow under Admin, Connections, {hint} "
+            f"(or mend the JSON of AIRFLOW_CONN_{conn_id.upper()}, which Airflow passes over when it cannot read it)"
+        ) from None
 
 
 def credentials_of(conn_id: str, *, expected: str) -> Credentials:

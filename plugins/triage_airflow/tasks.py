@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from triage_airflow.runtime import announce, database, source_of, task_errors
@@ -83,13 +83,24 @@ def replay(what: str, since: str, account_name: str, events: Any) -> dict[str, A
 
     report = Report(verb=f"replay {what}", account=account_name)
     with task_errors(), database() as connection:
+        settings = load()
+        account = settings.triage.account(account_name) if account_name or what == "resync" else None
         if what == "decide":
-            moment = datetime.fromisoformat(since)
-            report.kept = again.forget(connection, since=moment, account=account_name or None)
+            report.kept = again.forget(connection, since=_moment(since), account=account.name if account else None)
         elif what == "refresh":
             report.kept = again.refresh_all(connection)
-        else:
-            settings = load()
-            source = source_of(settings.triage.account(account_name), settings, connection)
-            report.kept = int(rewind(connection, source, account_name) is not None)
+        elif account is not None:
+            source = source_of(account, settings, connection)
+            report.kept = int(rewind(connection, source, account.name) is not None)
     return announce(report, events)
+
+
+def _moment(text: str) -> datetime:
+    """A date of the trigger form; without a zone it is UTC."""
+    from triage.core.errors import ConfigError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"`since` is {text!r}, not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -62,6 +62,8 @@ BEGIN
     IF (triage.hold(id)).claimed_by IS DISTINCT FROM triage.actor() THEN
         RAISE EXCEPTION 'conversation % is not claimed by you; claim it first', id USING ERRCODE = 'TR003';
     END IF;
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    VALUES (id, 'renew', triage.actor(), jsonb_build_object('until', until));
     UPDATE triage.unanswered_queue q SET lease_until = until, updated_at = clock_timestamp() WHERE q.conversation_id = id;
     RETURN until;
 END $$;
@@ -81,13 +83,13 @@ LANGUAGE plpgsql AS $$
 DECLARE
     entry bigint;
 BEGIN
-    PERFORM FROM triage.conversation c WHERE c.id = settle.id FOR UPDATE;
+    PERFORM FROM triage.conversation c WHERE c.id = settle.id FOR NO KEY UPDATE;
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, reason) VALUES (id, how, triage.actor(), why)
     RETURNING audit.id INTO entry;
     UPDATE triage.message m SET covered_as = outcome, covered_by = entry
-    FROM triage.unanswered(ARRAY[id]) u
-    WHERE m.id = u.message_id AND u.open;
+    FROM triage.judge(ARRAY[id]) j
+    WHERE m.id = ANY (j.open);
     PERFORM triage.refresh(ARRAY[id]);
 END $$;
 
@@ -133,7 +135,7 @@ BEGIN
             (SELECT string_agg(t.key, ', ' ORDER BY t.key) FROM triage.topic t WHERE t.key <> 'unsure')
             USING ERRCODE = 'TR004';
     END IF;
-    PERFORM FROM triage.conversation c WHERE c.id = relabel.id FOR UPDATE;
+    PERFORM FROM triage.conversation c WHERE c.id = relabel.id FOR NO KEY UPDATE;
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     VALUES (id, 'relabel', triage.actor(), jsonb_build_object('topic', new_topic));
@@ -143,10 +145,9 @@ BEGIN
         SELECT m.id, new_topic, jsonb_build_array(jsonb_build_object('topic', new_topic, 'score', 1)),
                coalesce(d.intent, 'question'), false, '[]', 'human', triage.actor(), 'human', coalesce(d.lang, m.lang),
                'human', coalesce(d.taxonomy, '')
-        FROM triage.unanswered(ARRAY[id]) u
-        JOIN triage.message m ON m.id = u.message_id
+        FROM triage.judge(ARRAY[id]) j
+        JOIN triage.message m ON m.id = ANY (j.open)
         LEFT JOIN triage.classification d ON d.id = m.decision_id
-        WHERE u.open
         RETURNING id, message_id
     )
     UPDATE triage.message m SET decision_id = c.id FROM corrected c WHERE m.id = c.message_id;

@@ -10,7 +10,8 @@ SELECT (SELECT count(DISTINCT conversation_id) FROM triage.message WHERE directi
 FROM triage.conversation;
 COMMENT ON VIEW triage.ledger IS 'Nobody is left in the dark: collected = answered + waiting + dismissed, queue_rows = waiting.';
 
--- What the ledger alarm names: conversations that are in the wrong place, and how.
+-- What the audit names: conversations in the wrong place, and how. The last branch judges every conversation anew
+-- from its messages; it finds what a writer forgot to refresh.
 CREATE OR REPLACE VIEW triage.unbalanced AS
 SELECT c.id AS conversation_id, c.account, c.key, c.state::text,
        CASE WHEN c.state = 'waiting' THEN 'waits but has no queue row' ELSE 'has a queue row but does not wait' END AS fault
@@ -18,7 +19,7 @@ FROM triage.conversation c
 LEFT JOIN triage.unanswered_queue q ON q.conversation_id = c.id
 WHERE (c.state = 'waiting') <> (q.conversation_id IS NOT NULL)
 UNION ALL
-SELECT c.id, c.account, c.key, c.state::text, 'has inbound messages but is counted nowhere'
-FROM triage.conversation c
-WHERE c.state = 'nobody'
-  AND EXISTS (SELECT FROM triage.message m WHERE m.conversation_id = c.id AND m.direction = 'inbound');
+SELECT c.id, c.account, c.key, c.state::text, format('is kept as %s, but by its messages it is %s', c.state, j.state)
+FROM triage.judge(ARRAY(SELECT id FROM triage.conversation)) j
+JOIN triage.conversation c ON c.id = j.conversation_id
+WHERE c.state <> j.state OR c.waiting_since IS DISTINCT FROM j.since;

@@ -48,11 +48,17 @@ def clean(environment: dict[str, str]) -> dict[str, str]:
     return kept | variables()
 
 
+@cache
+def _airflow_is_not_imported_yet() -> None:
+    """Airflow reads where its home is when it is imported: at the first entry it must not be there."""
+    if "airflow.configuration" in sys.modules:
+        raise RuntimeError("airflow was imported before its sandbox was made; import it inside the tests only")
+
+
 @contextmanager
 def entered() -> Iterator[Path]:
     """The sandbox's variables in this process, and the former ones afterwards."""
-    if "airflow.configuration" in sys.modules and not (home() / "airflow.cfg").exists():
-        raise RuntimeError("airflow was imported before its sandbox was made; import it inside the tests only")
+    _airflow_is_not_imported_yet()
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(clean(dict(os.environ))):
             patch.delenv(name)

@@ -112,6 +112,8 @@ BROKEN = {
     "two accounts of one name": ("triage.yaml", "name: volmera_x", "name: care", "two accounts are named 'care'; rename"),
     "no connection": ("triage.yaml", "    connection: x_volmera\n", "", "connection: this setting is missing; add it"),
     "unknown source": ("triage.yaml", "source: x\n", "source: pigeon\n", "Input should be 'gmail' or 'x'"),
+    "schedule": ("triage.yaml", 'schedule: "* * * * *"', 'schedule: "often and early"', "'often and early' is not a schedule; write five cron"),
+    "interval": ("triage.yaml", 'schedule: "* * * * *"', "schedule: 10x", "'10x' is not a schedule; write five cron"),
     "pattern": (
         "topics.yaml", "    severity: 1\n    target: 15m\n", "    patterns: ['(burn']\n    severity: 1\n    target: 15m\n",
         "pattern '(burn' does not compile",

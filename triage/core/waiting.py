@@ -30,8 +30,8 @@ class SpellKind(StrEnum):
 class Event:
     """What waiting needs to know of one message.
 
-    `covered_at`: when a responder dismissed or marked as answered a conversation that held this message
-    already; `covered_as` what they said. None when nobody did.
+    `covered_as`: what a responder said (answered, dismissed) who settled the conversation when this message
+    was in it already; None when nobody did.
     """
 
     id: int

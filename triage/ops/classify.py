@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from psycopg2.extensions import connection as Connection
 
@@ -25,12 +25,13 @@ class Classifier(Protocol):
 
 
 def sync_topics(connection: Connection, topics: Topics) -> None:
-    """Show topics.yaml to the database; a second time changes nothing."""
+    """Show topics.yaml to the database, and the queue what changed in it; a second time changes nothing."""
     rows = [
         (key, t.label.en, t.label.fr, t.severity or NO_SEVERITY, t.target) for key, t in topics.topics.items()
     ]
     with db.transaction(connection):
-        labels.sync_topics(connection, rows)
+        if labels.sync_topics(connection, rows):
+            conversations.refresh(connection, conversations.waiting_ids(connection))
 
 
 def classify(connection: Connection, classifier: Classifier, topics: Topics, *, batch: int = 500) -> Report:
@@ -41,14 +42,10 @@ def classify(connection: Connection, classifier: Classifier, topics: Topics, *, 
     with db.transaction(connection):
         if again := conversations.outdated(connection, taxonomy=classifier.taxonomy):
             report.notes.append(f"{again} waiting messages are decided anew under changed topics")
-    while True:
+    while found := _undecided(connection, batch):
+        decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
         with db.transaction(connection):
-            found = conversations.undecided(connection, limit=batch)
-            if not found:
-                break
-            decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
-            pairs = [(r["id"], c) for r, c in zip(found, decided, strict=True)]
-            conversations.decide(connection, pairs)
+            conversations.decide(connection, [(r["id"], c) for r, c in zip(found, decided, strict=True)])
             conversations.refresh(connection, [r["conversation_id"] for r in found])
         report.read += len(found)
         report.kept += len(found)
@@ -56,3 +53,9 @@ def classify(connection: Connection, classifier: Classifier, topics: Topics, *, 
     report.notes.append(f"{report.skipped} unsure")
     report.seconds = time.monotonic() - started
     return report
+
+
+def _undecided(connection: Connection, batch: int) -> list[dict[str, Any]]:
+    """Read in a transaction of its own: no responder waits while the classifier thinks."""
+    with db.transaction(connection):
+        return conversations.undecided(connection, limit=batch)

@@ -84,6 +84,8 @@ def _pull(connection: Connection, source: Source, account: str, budget: int | No
 
 def _store(connection: Connection, account: str, page: Page, report: Report, now: Now) -> None:
     with db.transaction(connection):
+        moved = (*page.deleted, *page.restored)
+        messages.lock_conversations(connection, page.messages, account=account, native_ids=moved)
         new, touched = messages.upsert(connection, page.messages)
         touched += messages.mark_deleted(connection, account, page.deleted, now())
         touched += messages.mark_restored(connection, account, page.restored)

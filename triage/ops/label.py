@@ -12,7 +12,7 @@ from triage.config import Settings
 from triage.core.types import LabelChange, LabelOutcome
 from triage.ops.report import Report
 from triage.sources.base import Labeler
-from triage.store import db, labels, messages
+from triage.store import conversations, db, labels, messages
 
 UNANSWERED = {"en": "Unanswered", "fr": "Sans réponse"}
 
@@ -69,13 +69,14 @@ def _send(
         with db.transaction(connection):
             _settle(connection, account, pending, outcome)
         report.read += len(pending)
-        report.kept += sum(row["native_id"] in outcome.done for row in pending)
+        done = set(outcome.done)
+        report.kept += sum(row["native_id"] in done for row in pending)
         report.skipped += len(outcome.gone)
         report.failed += len(outcome.failed)
         report.spend(dict(outcome.units))
         if outcome.paused:
             report.notes.append(f"paused: {outcome.paused}; the next run goes on")
-        if outcome.paused or outcome.failed:
+        if outcome.paused or outcome.failed or not (outcome.done or outcome.gone):
             return
 
 
@@ -92,6 +93,7 @@ def _settle(
     connection: Connection, account: str, pending: list[dict[str, Any]], outcome: LabelOutcome
 ) -> None:
     done, gone = set(outcome.done), set(outcome.gone)
+    conversations.lock(connection, [r["message_id"] for r in pending])
     settled = [(r["message_id"], r["label"], r["wanted"]) for r in pending if r["native_id"] in done]
     labels.settle(connection, settled)
     labels.mark_gone(connection, [r["message_id"] for r in pending if r["native_id"] in gone])

@@ -99,7 +99,7 @@ def addresses(value: str) -> list[tuple[str, str]]:
     """(decoded name, lower-case address) of each mailbox in an unfolded, undecoded header."""
     try:
         pairs = [(name, address) for name, address in getaddresses([value]) if "@" in address]
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, RecursionError):
         pairs = []
     if not pairs:
         pairs = [("", address) for address in _ADDRESS.findall(decode_words(value))]

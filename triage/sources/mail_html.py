@@ -12,6 +12,7 @@ from inscriptis.model.config import ParserConfig
 
 MOST_HTML_CHARACTERS = 500_000
 _MOST_DEPTH = 150
+_MOST_ELEMENTS = 10_000
 _HISTORY_CLASSES = (
     "gmail_quote",
     "gmail_extra",
@@ -32,8 +33,8 @@ def to_text(source: str) -> tuple[str, str]:
     source = source[:MOST_HTML_CHARACTERS]
     try:
         tree = _tree(source)
-        if tree is None or _too_deep(tree):
-            raise ValueError("too deep")
+        if tree is None or _too_big(tree):
+            raise ValueError("too big")
         whole = _render(tree)
         return whole, _render(tree) if _drop_history(tree) else whole
     except (
@@ -58,12 +59,14 @@ def _tree(source: str) -> lxml.html.HtmlElement | None:
     )
 
 
-def _too_deep(tree: lxml.html.HtmlElement) -> bool:
-    depth = deepest = 0
-    for event, _ in lxml.etree.iterwalk(tree, events=("start", "end")):
+def _too_big(tree: lxml.html.HtmlElement) -> bool:
+    """More than rendering can do in a fraction of a second, or deeper than its recursion goes."""
+    depth = 0
+    for count, (event, _) in enumerate(lxml.etree.iterwalk(tree, events=("start", "end"))):
         depth += 1 if event == "start" else -1
-        deepest = max(deepest, depth)
-    return deepest > _MOST_DEPTH
+        if depth > _MOST_DEPTH or count > 2 * _MOST_ELEMENTS:
+            return True
+    return False
 
 
 def _render(tree: lxml.html.HtmlElement) -> str:

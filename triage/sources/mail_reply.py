@@ -162,7 +162,8 @@ def _without_signature(lines: list[str]) -> list[str]:
         if (
             begun
             and _VALEDICTION.match(head)
-            and _signature_block(lines[index + 1 :][: 3 * _MOST_SIGNATURE_LINES])
+            and index + 3 * _MOST_SIGNATURE_LINES > len(lines)
+            and _signature_block(lines[index + 1 :])
         ):
             break
         if not _SENT_FROM.match(head):

@@ -22,8 +22,13 @@ def refresh(connection: Connection, conversation_ids: Sequence[int]) -> None:
 
 
 def undecided(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Inbound messages that no decision covers yet, oldest first, locked; others skip them."""
+    """Inbound messages that no decision covers yet, oldest first. Two runs at once do the same work twice."""
     return db.rows(connection, _SQL["undecided"], (limit,))
+
+
+def lock(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Lock the conversations of these messages, in the order every writer takes: before writing about them."""
+    db.execute(connection, _SQL["lock"], (list(message_ids),))
 
 
 def decide(connection: Connection, decisions: Sequence[tuple[int, Classification]]) -> list[int]:
@@ -33,6 +38,7 @@ def decide(connection: Connection, decisions: Sequence[tuple[int, Classification
     """
     if not decisions:
         return []
+    lock(connection, [mid for mid, _ in decisions])
     db.values(connection, _SQL["append_decisions"], [(mid, *_row(c)) for mid, c in decisions])
     first = decisions[0][1]
     run = {"ids": [mid for mid, _ in decisions], "model": first.model, "taxonomy": first.taxonomy}
@@ -54,12 +60,19 @@ def _row(c: Classification) -> tuple[Any, ...]:
 
 def forget_decisions(connection: Connection, *, since: datetime, account: str | None) -> int:
     """Mark messages since then as unread by the classifier, so that the next run decides anew; humans stay."""
-    return db.execute(connection, _SQL["forget_decisions"], {"since": since, "account": account})
+    found = db.rows(connection, _SQL["machine_decided_since"], {"since": since, "account": account})
+    return _forget(connection, [r["id"] for r in found])
 
 
 def outdated(connection: Connection, *, taxonomy: str) -> int:
     """Mark waiting messages that were decided under another taxonomy as unread: rules of the day apply now."""
-    return db.execute(connection, _SQL["outdated"], (taxonomy,))
+    found = db.rows(connection, _SQL["machine_decided_otherwise"], (taxonomy,))
+    return _forget(connection, [r["id"] for r in found])
+
+
+def _forget(connection: Connection, message_ids: Sequence[int]) -> int:
+    lock(connection, message_ids)
+    return db.execute(connection, _SQL["forget"], (list(message_ids),))
 
 
 def ledger(connection: Connection) -> Ledger:
@@ -75,6 +88,11 @@ def stalled(connection: Connection, *, after_seconds: float) -> list[dict[str, A
 def unbalanced(connection: Connection, *, limit: int = 20) -> list[dict[str, Any]]:
     """Conversations whose kept state differs from what their messages say: what the ledger alarm names."""
     return db.rows(connection, _SQL["unbalanced"], (limit,))
+
+
+def waiting_ids(connection: Connection) -> list[int]:
+    """The conversations in the queue."""
+    return [r["id"] for r in db.rows(connection, _SQL["waiting_ids"])]
 
 
 def all_ids(connection: Connection) -> list[int]:

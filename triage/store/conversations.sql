@@ -5,7 +5,11 @@ SELECT triage.refresh(%s)
 SELECT id, conversation_id, subject, text, lang FROM triage.message
 WHERE decision_id IS NULL AND direction = 'inbound'
 ORDER BY id LIMIT %s
-FOR UPDATE SKIP LOCKED
+
+-- name: lock
+SELECT id FROM triage.conversation
+WHERE id IN (SELECT conversation_id FROM triage.message WHERE id = ANY (%s))
+ORDER BY id FOR NO KEY UPDATE
 
 -- name: append_decisions
 INSERT INTO triage.classification (message_id, topic, topics, intent, abstained, evidence, decided_by, stage, lang,
@@ -24,17 +28,21 @@ FROM (
 WHERE m.id = d.message_id AND m.decision_id IS DISTINCT FROM d.id
 RETURNING m.conversation_id
 
--- name: forget_decisions
-UPDATE triage.message m SET decision_id = NULL
-WHERE m.direction = 'inbound' AND m.sent_at >= %(since)s
+-- name: machine_decided_since
+SELECT m.id FROM triage.message m JOIN triage.classification d ON d.id = m.decision_id
+WHERE m.direction = 'inbound' AND m.sent_at >= %(since)s AND d.decided_by <> 'human'
   AND (%(account)s::text IS NULL OR m.account = %(account)s)
-  AND NOT EXISTS (SELECT FROM triage.classification c WHERE c.message_id = m.id AND c.decided_by = 'human')
 
--- name: outdated
+-- name: machine_decided_otherwise
+SELECT m.id FROM triage.unanswered_queue q
+JOIN triage.message m ON m.conversation_id = q.conversation_id
+JOIN triage.classification d ON d.id = m.decision_id
+WHERE d.decided_by <> 'human' AND d.taxonomy <> %s
+
+-- name: forget
 UPDATE triage.message m SET decision_id = NULL
-FROM triage.classification c, triage.conversation v
-WHERE c.id = m.decision_id AND c.decided_by <> 'human' AND c.taxonomy <> %s
-  AND v.id = m.conversation_id AND v.state = 'waiting'
+FROM triage.classification d
+WHERE m.id = ANY (%s) AND d.id = m.decision_id AND d.decided_by <> 'human'
 
 -- name: ledger
 SELECT collected, answered, waiting, dismissed, nobody, queue_rows, quarantined FROM triage.ledger
@@ -46,6 +54,9 @@ WHERE coalesce(c.updated_at, a.created_at) < now() - make_interval(secs => %s)
 
 -- name: unbalanced
 SELECT * FROM triage.unbalanced LIMIT %s
+
+-- name: waiting_ids
+SELECT conversation_id AS id FROM triage.unanswered_queue ORDER BY conversation_id
 
 -- name: all_ids
 SELECT id FROM triage.conversation ORDER BY id

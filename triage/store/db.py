@@ -18,6 +18,9 @@ from triage.core.errors import ConfigError, Fatal, Retry
 
 DSN_VARIABLE = "TRIAGE_DSN"
 
+_OPTIONS = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""The server notices within 90 seconds that our host is gone, and lets go of what the session held."""
+
 
 def dsn_from_environment() -> str:
     """The database address from `TRIAGE_DSN`, or a ConfigError that says how to set it."""
@@ -33,9 +36,11 @@ def dsn_from_environment() -> str:
 def connect(dsn: str, *, name: str = "inbox-triage") -> Iterator[Connection]:
     """A connection in UTC that is closed at the end. Raises Retry when the server cannot be reached."""
     try:
-        connection = psycopg2.connect(
-            dsn, application_name=name, options="-c timezone=UTC", connect_timeout=10
-        )
+        connection = psycopg2.connect(dsn, application_name=name, options=_OPTIONS, connect_timeout=10)
+    except psycopg2.ProgrammingError as error:
+        raise Fatal(
+            f"{DSN_VARIABLE} is not an address ({str(error).strip()}); write postgresql://user:password@host:port/name"
+        ) from None
     except psycopg2.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         if "password authentication" in reason or "does not exist" in reason:

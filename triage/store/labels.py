@@ -44,9 +44,9 @@ def note_errors(connection: Connection, errors: Sequence[tuple[int, str]]) -> No
     db.values(connection, _SQL["note_errors"], list(errors))
 
 
-def sync_topics(connection: Connection, topics: Sequence[tuple[Any, ...]]) -> None:
-    """Write the taxonomy (key, label_en, label_fr, severity, target) where SQL can see it."""
-    db.values(connection, _SQL["sync_topics"], list(topics))
+def sync_topics(connection: Connection, topics: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Write the taxonomy (key, label_en, label_fr, severity, target) where SQL can see it; the keys changed."""
+    return [r["key"] for r in db.values(connection, _SQL["sync_topics"], list(topics))]
 
 
 def applied_counts(connection: Connection, account: str) -> dict[str, int]:

@@ -28,6 +28,7 @@ ON CONFLICT (key) DO UPDATE
 SET label_en = excluded.label_en, label_fr = excluded.label_fr, severity = excluded.severity, target = excluded.target
 WHERE (t.label_en, t.label_fr, t.severity, t.target)
       IS DISTINCT FROM (excluded.label_en, excluded.label_fr, excluded.severity, excluded.target)
+RETURNING key
 
 -- name: applied_counts
 SELECT label, count(*) AS n FROM triage.label_outbox WHERE account = %s AND applied GROUP BY label ORDER BY label

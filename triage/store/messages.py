@@ -47,17 +47,34 @@ def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[in
     """Store messages; (ids of new messages, ids of the conversations touched). Known ones change nothing."""
     if not messages:
         return [], []
-    unique = {m.key: m for m in messages}
-    heads = sorted({(m.key.source, m.key.account, m.conversation) for m in unique.values()})
-    found = db.values(connection, _SQL["upsert_conversations"], heads)
-    ids = {(r["source"], r["account"], r["key"]): r["id"] for r in found}
+    unique = {_key(m): m for m in messages}
+    ids = lock_conversations(connection, messages)
     stored = db.values(connection, _SQL["upsert_messages"], [_row(m, ids) for m in unique.values()])
-    db.values(connection, _SQL["leave_quarantine"], [_key(m) for m in unique.values()])
+    db.values(connection, _SQL["leave_quarantine"], list(unique))
     return [r["id"] for r in stored], sorted({r["conversation_id"] for r in stored})
 
 
+def lock_conversations(
+    connection: Connection, messages: Sequence[Message], *, account: str = "", native_ids: Sequence[str] = ()
+) -> dict[tuple[str, str, str], int]:
+    """Make and lock the conversations of these messages and of the account's stored `native_ids`; their ids.
+
+    All locks of a transaction are taken at once, in the order of ids: so no two writers wait for each other.
+    """
+    heads = sorted({_head(m) for m in messages})
+    db.values(connection, _SQL["add_conversations"], heads)
+    sources, accounts, keys = ([head[i] for head in heads] for i in range(3))
+    wanted = {"sources": sources, "accounts": accounts, "keys": keys, "account": account, "native_ids": list(native_ids)}
+    found = db.rows(connection, _SQL["lock_conversations"], wanted)
+    return {(r["source"], r["account"], r["key"]): r["id"] for r in found}
+
+
+def _head(message: Message) -> tuple[str, str, str]:
+    return message.key.source, message.key.account, clean(message.conversation)
+
+
 def _key(message: Message) -> tuple[str, str, str]:
-    return message.key.source, message.key.account, message.key.native_id
+    return message.key.source, message.key.account, clean(message.key.native_id)
 
 
 def clean(text: str) -> str:
@@ -65,11 +82,23 @@ def clean(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
+def _clean_json(value: Any) -> Any:
+    """The same for every string inside a JSON value."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _clean_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean_json(item) for item in value]
+    return value
+
+
 def _row(m: Message, ids: Mapping[tuple[str, str, str], int]) -> tuple[Any, ...]:
     return (
-        *_key(m), ids[m.key.source, m.key.account, m.conversation], m.direction.value, clean(m.author),
-        clean(m.author_name), m.sent_at, m.fetched_at, clean(m.subject), clean(m.text), m.lang, clean(m.url),
-        list(m.labels), m.reply_to, m.automatic_reason, m.bare_thanks, Json(dict(m.extra)),
+        *_key(m), ids[_head(m)], m.direction.value, clean(m.author), clean(m.author_name), m.sent_at, m.fetched_at,
+        clean(m.subject), clean(m.text), m.lang, clean(m.url), [clean(label) for label in m.labels],
+        None if m.reply_to is None else clean(m.reply_to), clean(m.automatic_reason), m.bare_thanks,
+        Json(_clean_json(m.extra)),
     )  # fmt: skip
 
 
@@ -79,24 +108,26 @@ def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:
     db.values(
         connection,
         _SQL["quarantine"],
-        [(k.source, k.account, k.native_id, clean(i.reason), clean(i.raw)) for k, i in unique.items()],
+        [(k.source, k.account, clean(k.native_id), clean(i.reason), clean(i.raw)) for k, i in unique.items()],
     )
 
 
 def mark_deleted(connection: Connection, account: str, native_ids: Sequence[str], at: datetime) -> list[int]:
     """Note that messages are gone at the source; the conversations touched."""
-    return _conversations(connection, "mark_deleted", (at, account, list(native_ids)), native_ids)
+    return _mark(connection, "mark_deleted", account, native_ids, at=at)
 
 
 def mark_restored(connection: Connection, account: str, native_ids: Sequence[str]) -> list[int]:
     """Note that deleted messages came back; the conversations touched."""
-    return _conversations(connection, "mark_restored", (account, list(native_ids)), native_ids)
+    return _mark(connection, "mark_restored", account, native_ids)
 
 
-def _conversations(connection: Connection, name: str, arguments: Any, native_ids: Sequence[str]) -> list[int]:
+def _mark(connection: Connection, name: str, account: str, native_ids: Sequence[str], **given: Any) -> list[int]:
     if not native_ids:
         return []
-    return sorted({r["conversation_id"] for r in db.rows(connection, _SQL[name], arguments)})
+    lock_conversations(connection, (), account=account, native_ids=native_ids)
+    found = db.rows(connection, _SQL[name], {"account": account, "native_ids": list(native_ids), **given})
+    return sorted({r["conversation_id"] for r in found})
 
 
 def known_ids(connection: Connection, account: str, native_ids: Sequence[str]) -> set[str]:

@@ -15,10 +15,22 @@ SELECT version, value FROM triage.cursor WHERE account = %s FOR UPDATE
 INSERT INTO triage.cursor (account, version, value) VALUES (%s, %s, %s)
 ON CONFLICT (account) DO UPDATE SET version = excluded.version, value = excluded.value, updated_at = now()
 
--- name: upsert_conversations
+-- name: add_conversations
 INSERT INTO triage.conversation (source, account, key) VALUES %s
-ON CONFLICT (source, account, key) DO UPDATE SET key = excluded.key
-RETURNING id, source, account, key
+ON CONFLICT (source, account, key) DO NOTHING
+
+-- name: lock_conversations
+SELECT id, source, account, key FROM triage.conversation
+WHERE id IN (
+    SELECT c.id FROM triage.conversation c
+    JOIN unnest(%(sources)s::text[], %(accounts)s::text[], %(keys)s::text[]) AS head (source, account, key)
+        USING (source, account, key)
+    UNION
+    SELECT m.conversation_id FROM triage.message m
+    JOIN triage.account a ON a.name = m.account AND a.source = m.source
+    WHERE m.account = %(account)s AND m.native_id = ANY (%(native_ids)s::text[])
+)
+ORDER BY id FOR NO KEY UPDATE
 
 -- name: upsert_messages
 INSERT INTO triage.message (source, account, native_id, conversation_id, direction, author, author_name, sent_at,
@@ -37,17 +49,23 @@ ON CONFLICT (source, account, native_id) DO UPDATE
 SET reason = excluded.reason, last_seen = now(), attempts = q.attempts + 1
 
 -- name: mark_deleted
-UPDATE triage.message SET deleted_at = %s
-WHERE account = %s AND native_id = ANY (%s) AND deleted_at IS NULL
-RETURNING conversation_id
+UPDATE triage.message m SET deleted_at = %(at)s
+FROM triage.account a
+WHERE a.name = m.account AND a.source = m.source
+  AND m.account = %(account)s AND m.native_id = ANY (%(native_ids)s) AND m.deleted_at IS NULL
+RETURNING m.conversation_id
 
 -- name: mark_restored
-UPDATE triage.message SET deleted_at = NULL
-WHERE account = %s AND native_id = ANY (%s) AND deleted_at IS NOT NULL
-RETURNING conversation_id
+UPDATE triage.message m SET deleted_at = NULL
+FROM triage.account a
+WHERE a.name = m.account AND a.source = m.source
+  AND m.account = %(account)s AND m.native_id = ANY (%(native_ids)s) AND m.deleted_at IS NOT NULL
+RETURNING m.conversation_id
 
 -- name: known_ids
-SELECT native_id FROM triage.message WHERE account = %s AND native_id = ANY (%s)
+SELECT m.native_id FROM triage.message m
+JOIN triage.account a ON a.name = m.account AND a.source = m.source
+WHERE m.account = %s AND m.native_id = ANY (%s)
 
 -- name: spend
 INSERT INTO triage.quota_use (account, method, units) VALUES %s

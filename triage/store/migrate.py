@@ -23,10 +23,9 @@ def migrate(connection: Connection) -> list[str]:
         db.execute(connection, _SQL["lock"])
         db.execute(connection, _SQL["bootstrap"])
         applied = _apply_migrations(connection)
-        _replace(connection, "roles", [db.sql_root() / "roles.sql"])
+        _replace(connection, "roles", [db.sql_root() / "roles.sql"], force=True)
         changed = _replace(connection, "code", [*_files("functions"), *_files("views")])
-        if applied or changed:
-            _replace(connection, "grants", [db.sql_root() / "grants.sql"], force=True)
+        _replace(connection, "grants", [db.sql_root() / "grants.sql"], force=bool(applied) or changed)
     return applied
 
 
@@ -60,7 +59,7 @@ def _apply_migrations(connection: Connection) -> list[str]:
 
 
 def _replace(connection: Connection, what: str, paths: list[Path], *, force: bool = False) -> bool:
-    """Run definitions that replace themselves; only when their text changed since the last time."""
+    """Run definitions that replace themselves; unless forced only when their text changed since the last time."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     digest = _digest(text)
     known = db.rows(connection, _SQL["replaced"], (what,))

@@ -1,0 +1,46 @@
+"""Putting mails and posts on the stand-ins' stages, through their control addresses."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from demo import story
+from demo.common.serving import call_control
+
+CHUNK = 60
+"""Mails in one control request."""
+
+
+def prepare(gmail: str, x: str, addresses: Sequence[str]) -> None:
+    """The mailbox (its first address, the others are aliases) and our account on X exist; again changes nothing."""
+    call_control(gmail, "mailboxes", {"address": addresses[0], "aliases": list(addresses[1:])})
+    call_control(x, "users", {"handle": story.HANDLE, "name": "Volmera", "app_tokens": ["app-token"]})
+
+
+def deliver(gmail: str, x: str, mailbox: str, steps: Sequence[story.Step]) -> None:
+    """Put steps into the mailbox and on X."""
+    mails = [s for s in steps if isinstance(s, story.Mail)]
+    posts = [s for s in steps if isinstance(s, story.Post)]
+    for start in range(0, len(mails), CHUNK):
+        batch = [_mail(m) for m in mails[start : start + CHUNK]]
+        call_control(gmail, f"mailboxes/{mailbox}/deliver", {"messages": batch})
+    if posts:
+        call_control(x, "deliver", {"posts": [_post(p) for p in posts]})
+
+
+def _mail(mail: story.Mail) -> dict[str, Any]:
+    return {
+        "raw": base64.urlsafe_b64encode(mail.raw).decode(), "internalDate": int(mail.at.timestamp() * 1000),
+        "labels": list(mail.labels), "thread": mail.thread,
+    }  # fmt: skip
+
+
+def _post(post: story.Post) -> dict[str, Any]:
+    given = {
+        "id": post.label, "author": post.author, "author_name": post.name, "text": post.text,
+        "created_at": post.at.isoformat(), "lang": post.lang, "reply_to": post.reply_to, "quotes": post.quotes,
+        "retweets": post.retweets,
+    }  # fmt: skip
+    return {key: value for key, value in given.items() if value is not None}

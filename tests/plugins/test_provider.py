@@ -1,0 +1,136 @@
+"""What Airflow learns from our entry point: connection types, their forms, their test button, the plugin."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from tests.dags import sandbox
+
+FIELDS = {
+    "gmail": {"client_id", "client_secret", "refresh_token", "token_uri", "keyfile_dict", "api_endpoint"},
+    "x": {"api_endpoint"},
+}
+SECRET = {"client_secret", "refresh_token", "keyfile_dict"}
+
+
+@pytest.fixture(scope="module")
+def providers() -> Any:
+    from airflow.providers_manager import ProvidersManager
+
+    return ProvidersManager()
+
+
+def test_what_we_declare_is_what_airflow_allows() -> None:
+    from airflow.providers_manager import _create_provider_info_schema_validator
+
+    from triage_airflow.provider import get_provider_info
+
+    info = get_provider_info()
+    assert list(_create_provider_info_schema_validator().iter_errors(info)) == []
+    assert info["versions"][0] == importlib.metadata.version("inbox-triage")
+
+
+def test_airflow_finds_us_by_the_installed_entry_point(providers: Any) -> None:
+    assert "inbox-triage" in providers.providers
+
+
+@pytest.mark.parametrize("conn_type", FIELDS)
+def test_the_connection_type_has_a_hook_with_a_test_button(providers: Any, conn_type: str) -> None:
+    hook = providers.hooks[conn_type]
+    assert hook.package_name == "inbox-triage"
+    assert hook.connection_id_attribute_name == "conn_id"
+    assert hook.connection_testable
+
+
+@pytest.mark.parametrize("conn_type", FIELDS)
+def test_the_form_in_the_ui_has_our_fields_and_hides_the_others(conn_type: str) -> None:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    form = next(meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == conn_type)
+    assert set(form.extra_fields or {}) == FIELDS[conn_type]
+    fields = {name: dict(field) for name, field in (form.extra_fields or {}).items()}
+    assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == (
+        SECRET & FIELDS[conn_type]
+    )
+    assert all(field["description"] and field["schema"]["title"] for field in fields.values())
+    standard = form.standard_fields
+    assert standard is not None
+    assert standard.login is not None
+    assert standard.login.title
+    assert standard.host is not None
+    assert standard.host.hidden
+
+
+def _refused() -> str:
+    """An address of this machine where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _connection(conn_type: str, endpoint: str) -> dict[str, Any]:
+    extra = {"api_endpoint": endpoint}
+    if conn_type == "gmail":
+        extra |= {"client_id": "id", "client_secret": "s3cret-client", "refresh_token": "s3cret-refresh",
+                  "token_uri": f"{endpoint}/token"}  # fmt: skip
+    login = "care@volmera.example" if conn_type == "gmail" else "@volmera"
+    return {"conn_type": conn_type, "login": login, "password": "s3cret-token", "extra": extra}
+
+
+@pytest.mark.parametrize("conn_type", FIELDS)
+def test_the_button_answers_a_sentence_when_nobody_answers(conn_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.models.connection import Connection
+
+    given = _connection(conn_type, _refused())
+    made = Connection(conn_id="under_test", **{**given, "extra": json.dumps(given["extra"])})
+    monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", made.get_uri())  # as the api-server does for the button
+    good, sentence = made.test_connection()
+    assert good is False
+    assert "could not be reached" in sentence or "did not answer" in sentence
+    assert "\n" not in sentence
+    assert "Traceback" not in sentence
+    assert "s3cret" not in sentence
+
+
+@pytest.mark.parametrize("conn_type", FIELDS)
+def test_the_button_names_what_a_connection_without_secrets_lacks(
+    conn_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.models.connection import Connection
+
+    made = Connection(conn_id="under_test", conn_type=conn_type, login=_connection(conn_type, "")["login"])
+    monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", made.get_uri())
+    good, sentence = made.test_connection()
+    assert good is False
+    assert ("refresh_token" if conn_type == "gmail" else "password") in sentence
+
+
+def test_our_plugin_is_registered_and_no_plugin_of_the_folder_fails() -> None:
+    from airflow import plugins_manager
+
+    assert plugins_manager.get_import_errors() == {}
+    assert "inbox_triage" in {plugin["name"] for plugin in plugins_manager.get_plugin_info()}
+
+
+LOADED = """
+import json, sys
+from airflow import plugins_manager
+plugins_manager.ensure_plugins_loaded()
+plugins_manager._get_plugins()
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_airflow_loads_nothing_of_ours_under_a_bare_name() -> None:
+    done = sandbox.python(LOADED)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    ours = {path.stem for path in (sandbox.PLUGINS / "triage_airflow").rglob("*.py")} - {"__init__"}
+    bare = {name for name in ours & loaded if name not in {"runtime"}}
+    assert "triage_plugin" in loaded
+    assert bare == set()
