@@ -24,20 +24,22 @@ def deliver(gmail: str, x: str, mailbox: str, steps: Sequence[story.Step]) -> No
     mails = [s for s in steps if isinstance(s, story.Mail)]
     posts = [s for s in steps if isinstance(s, story.Post)]
     for start in range(0, len(mails), CHUNK):
-        batch = [_mail(m) for m in mails[start : start + CHUNK]]
+        batch = [mail_json(m) for m in mails[start : start + CHUNK]]
         call_control(gmail, f"mailboxes/{mailbox}/deliver", {"messages": batch})
     if posts:
-        call_control(x, "deliver", {"posts": [_post(p) for p in posts]})
+        call_control(x, "deliver", {"posts": [post_json(p) for p in posts]})
 
 
-def _mail(mail: story.Mail) -> dict[str, Any]:
+def mail_json(mail: story.Mail) -> dict[str, Any]:
+    """A mail as the Gmail stand-in's control takes it."""
     return {
         "raw": base64.urlsafe_b64encode(mail.raw).decode(), "internalDate": int(mail.at.timestamp() * 1000),
         "labels": list(mail.labels), "thread": mail.thread,
     }  # fmt: skip
 
 
-def _post(post: story.Post) -> dict[str, Any]:
+def post_json(post: story.Post) -> dict[str, Any]:
+    """A post as the X stand-in's control takes it."""
     given = {
         "id": post.label, "author": post.author, "author_name": post.name, "text": post.text,
         "created_at": post.at.isoformat(), "lang": post.lang, "reply_to": post.reply_to, "quotes": post.quotes,

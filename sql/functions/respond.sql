@@ -88,9 +88,9 @@ BEGIN
     INSERT INTO triage.audit (conversation_id, verb, by, reason) VALUES (id, how, triage.actor(), why)
     RETURNING audit.id INTO entry;
     UPDATE triage.message m SET covered_as = outcome, covered_by = entry
-    FROM triage.judge(ARRAY[id]) j
+    FROM triage.judge(ARRAY[settle.id]) j
     WHERE m.id = ANY (j.open);
-    PERFORM triage.refresh(ARRAY[id]);
+    PERFORM triage.refresh(ARRAY[settle.id]);
 END $$;
 
 -- Answered where we cannot see it (by phone, at the counter); say where.
@@ -115,7 +115,7 @@ END $$;
 CREATE OR REPLACE FUNCTION triage.snooze(id bigint, until timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
 BEGIN
-    IF until <= clock_timestamp() THEN
+    IF until IS NULL OR until <= clock_timestamp() THEN
         RAISE EXCEPTION 'snooze until a time that lies ahead, not %', until USING ERRCODE = 'TR004';
     END IF;
     PERFORM triage.hold(id);
@@ -145,11 +145,11 @@ BEGIN
         SELECT m.id, new_topic, jsonb_build_array(jsonb_build_object('topic', new_topic, 'score', 1)),
                coalesce(d.intent, 'question'), false, '[]', 'human', triage.actor(), 'human', coalesce(d.lang, m.lang),
                'human', coalesce(d.taxonomy, '')
-        FROM triage.judge(ARRAY[id]) j
+        FROM triage.judge(ARRAY[relabel.id]) j
         JOIN triage.message m ON m.id = ANY (j.open)
         LEFT JOIN triage.classification d ON d.id = m.decision_id
-        RETURNING id, message_id
+        RETURNING classification.id, message_id
     )
     UPDATE triage.message m SET decision_id = c.id FROM corrected c WHERE m.id = c.message_id;
-    PERFORM triage.refresh(ARRAY[id]);
+    PERFORM triage.refresh(ARRAY[relabel.id]);
 END $$;

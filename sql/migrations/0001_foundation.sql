@@ -9,6 +9,8 @@ CREATE TABLE triage.topic (
     target    interval NOT NULL
 );
 COMMENT ON TABLE triage.topic IS 'config/topics.yaml as the database sees it; written by every run. severity 4: none.';
+-- What nobody has read yet is queued as unsure, before any run has shown topics.yaml to the database.
+INSERT INTO triage.topic VALUES ('unsure', 'Unsure, please read', 'Incertain, à lire', 2, '60 minutes');
 
 CREATE TABLE triage.account (
     name       text PRIMARY KEY,
@@ -22,8 +24,10 @@ CREATE TABLE triage.cursor (
     account    text PRIMARY KEY REFERENCES triage.account,
     version    integer NOT NULL,
     value      jsonb NOT NULL,
+    behind     boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN triage.cursor.behind IS 'There is more to read than the quota allowed so far.';
 COMMENT ON TABLE triage.cursor IS 'Where each account stands; written in the transaction that stores the page. updated_at also moves on an empty page: the stall alarm reads it.';
 
 -- waiting   -> a person waits for us; exactly these have a row in unanswered_queue

@@ -75,13 +75,17 @@ def test_only_the_fields_asked_for_are_given(world: World) -> None:
 
 
 def test_text_is_escaped_links_are_shortened_and_positions_fit(world: World) -> None:
-    (post_id,) = world.deliver(mention('2 < 3 & "so" see https://volmera.example/duo7?batch=1, #Duo7'))
+    (post_id,) = world.deliver(
+        mention('2 < 3 & "so" see https://volmera.example/duo7?batch=1, or volmera.example #Duo7')
+    )
     post = world.get(f"tweets/{post_id}", tweet_fields="entities").json()["data"]
-    (url,), (tag,), (name,) = (post["entities"][kind] for kind in ("urls", "hashtags", "mentions"))
+    (url, bare), (tag,), (name,) = (post["entities"][kind] for kind in ("urls", "hashtags", "mentions"))
     text = post["text"]
     assert text.startswith('@volmera 2 &lt; 3 &amp; "so" see https://t.co/')
     assert text[url["start"] : url["end"]] == url["url"]
+    assert text[bare["start"] : bare["end"]] == bare["url"]
     assert url["expanded_url"] == "https://volmera.example/duo7?batch=1"
+    assert (bare["expanded_url"], bare["display_url"]) == ("http://volmera.example", "volmera.example")
     assert text[tag["start"] : tag["end"]] == "#Duo7"
     assert text[name["start"] : name["end"]] == "@volmera"
     assert (tag["tag"], name["username"], name["id"]) == ("Duo7", "volmera", world.us)
@@ -130,7 +134,7 @@ def test_threads_quotes_and_retweets_refer_as_on_x(world: World) -> None:
 
 
 def test_pages_go_back_in_time_and_end(world: World) -> None:
-    ids = world.deliver(*(mention(f"number {number}", minutes=60 - number) for number in range(12)))
+    ids = world.deliver(*(mention(f"number {number}", minutes=60 - number) for number in range(15)))
     newest_first = ids[::-1]
     seen, token, pages = [], None, 0
     while True:
@@ -208,6 +212,12 @@ def test_what_is_gone_is_a_partial_error(world: World) -> None:
     assert body["errors"][0]["detail"] == f"Could not find tweet with ids: [{gone}]."
     assert "data" not in world.get(f"tweets/{gone}").json()
     assert [p["id"] for p in world.get(f"users/{world.us}/mentions").json()["data"]] == [there]
+
+
+def test_retweets_are_not_mentions(world: World) -> None:
+    original, _ = world.deliver(mention("broken", id="m"), {"author": "omar", "retweets": "m"})
+    listed = world.get(f"users/{world.us}/mentions").json()["data"]
+    assert [post["id"] for post in listed] == [original]
 
 
 def test_an_edit_makes_a_new_version_that_replaces_the_old_in_listings(world: World) -> None:

@@ -87,7 +87,8 @@ def test_a_second_cycle_adds_nothing(world: World) -> None:
 
 def test_a_reply_from_gmail_takes_row_and_label_and_a_new_message_brings_both_back(world: World) -> None:
     now = datetime.now(UTC)
-    ask = b"From: Dana <dana@post.example>\r\nTo: care@volmera.example\r\nSubject: My parcel\r\n\r\nWhere is my parcel?\r\n"
+    heads = b"From: Dana <dana@post.example>\r\nTo: care@volmera.example\r\nSubject: My parcel\r\n\r\n"
+    ask = heads + b"Where is my parcel?\r\n"
     customer = {"thread": "t", "labels": ("INBOX", "UNREAD"), "who": "Dana", "subject": "My parcel"}
     with db.connect(world.dsn) as connection:
         world.deliver([story.Mail(at=now - timedelta(hours=5), raw=ask, **customer)])

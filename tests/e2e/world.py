@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from demo import act, scene, story
+from demo import scene, stage, story
 from demo.common.serving import Server
 from triage.config import Settings, load
 from triage.ops.classify import classify
@@ -35,9 +35,7 @@ class World:
 
     def prepare(self) -> None:
         """Make the mailbox and the brand's account."""
-        self.gmail.control("mailboxes", {"address": MAILBOX, "aliases": list(story.ALIASES)})
-        brand = {"handle": story.HANDLE, "name": "Volmera", "app_tokens": ["app-token"]}
-        self.x.control("users", brand)
+        stage.prepare(self.gmail.url, self.x.url, [MAILBOX, *story.ALIASES])
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """Connections as Airflow holds them."""
@@ -54,11 +52,11 @@ class World:
         posts = [s for s in steps if isinstance(s, story.Post)]
         if mails:
             path = f"mailboxes/{MAILBOX}/deliver"
-            made = self.gmail.control(path, {"messages": [act.mail_json(m) for m in mails]})["delivered"]
+            made = self.gmail.control(path, {"messages": [stage.mail_json(m) for m in mails]})["delivered"]
             for mail, item in zip(mails, made, strict=True):
                 self.ids[mail.thread].append(item["id"])
         if posts:
-            labels = self.x.control("deliver", {"posts": [act.post_json(p) for p in posts]})["labels"]
+            labels = self.x.control("deliver", {"posts": [stage.post_json(p) for p in posts]})["labels"]
             for post in posts:
                 self.ids[post.label.rsplit("-", 1)[0]].append(labels[post.label])
 

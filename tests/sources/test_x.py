@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import demo.x
+from demo.common.serving import Server
+from tests.sources.contract import SourceContract
 from triage.core.errors import CursorExpired, Fatal, Retry
 from triage.core.types import Cursor, Direction, Message, Page
 from triage.sources.base import Credentials, SourceSettings, utc_now
@@ -24,7 +29,7 @@ PRICES = {"mention": 1_000, "post": 5_000, "user": 10_000}
 class World:
     """The stand-in with our account in it, a source that reads it, and a store that remembers like ours."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.offset = timedelta(0)
         self.stored: dict[str, Message] = {}
@@ -47,7 +52,9 @@ class World:
         item = {"id": label, "author": author, "text": text or f"@volmera {label}", "created_at": at, **more}
         return str(self.server.control("deliver", {"posts": [item]})["labels"][label])
 
-    def many(self, count: int, *, ago: float = 5000, text: str = "@volmera number {}", prefix: str = "many") -> None:
+    def many(
+        self, count: int, *, ago: float = 5000, text: str = "@volmera number {}", prefix: str = "many"
+    ) -> None:
         """Posts a second apart, each of another author."""
         start = self.now() - timedelta(seconds=ago)
         items = [
@@ -62,7 +69,12 @@ class World:
     def source(self, track: Sequence[str] = ("#Volmera",), **changes: Any) -> XSource:
         known = changes.pop("known", lambda ids: set(ids) & self.stored.keys())
         extra = {"api_endpoint": self.server.url, **changes.pop("extra", {})}
-        given_settings = {"account": "brand", "addresses": ("@volmera",), "track": tuple(track), "page_size": 10}
+        given_settings = {
+            "account": "brand",
+            "addresses": ("@volmera",),
+            "track": tuple(track),
+            "page_size": 10,
+        }
         return XSource(
             SourceSettings(**given_settings | {"prices": PRICES} | changes),
             Credentials(login="@volmera", password=TOKEN, extra=extra),
@@ -78,7 +90,9 @@ class World:
             self.stored.setdefault(message.key.native_id, message)
         for method, cost in page.units.items():
             self.units[method] = self.units.get(method, 0) + cost
-        return Cursor(account="brand", version=page.cursor.version, value=json.loads(json.dumps(page.cursor.value)))
+        return Cursor(
+            account="brand", version=page.cursor.version, value=json.loads(json.dumps(page.cursor.value))
+        )
 
     def round(self, source: XSource, cursor: Cursor | None = None) -> tuple[Cursor, list[Page]]:
         """Pull until the round is through."""
@@ -99,13 +113,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
+def server() -> Iterator[Server]:
     with demo.x.serve() as running:
         yield running
 
 
 @pytest.fixture
-def world(server: Any) -> World:
+def world(server: Server) -> World:
     return World(server)
 
 
@@ -132,7 +146,11 @@ def test_a_post_by_mention_and_by_search_is_one_message(world: World) -> None:
     first = without_memory.pull(None)
     second = without_memory.pull(first.cursor)
     assert [m.key for m in first.messages] == [m.key for m in second.messages]
-    assert first.messages[0].conversation == second.messages[0].conversation == f"{both}/{first.messages[0].author}"
+    assert (
+        first.messages[0].conversation
+        == second.messages[0].conversation
+        == f"{both}/{first.messages[0].author}"
+    )
     _, pages = world.round(world.source())
     assert [len(page.messages) for page in pages] == [1, 0]
     assert world.units == {"mention": 1_000, "user": 20_000}
@@ -274,19 +292,21 @@ def test_two_handles_are_one_account(world: World) -> None:
     assert world.stored[reply].conversation == world.stored[two].conversation
 
 
-def test_an_account_silent_for_over_seven_days_has_an_expired_cursor_and_says_what_is_lost(world: World) -> None:
+def test_an_account_silent_for_over_seven_days_has_an_expired_cursor_and_says_what_is_lost(
+    world: World,
+) -> None:
     world.post("first", text="#Volmera first", ago=60)
     source = world.source()
     cursor, _ = world.round(source)
     world.post("unreachable", text="#Volmera soon out of reach", ago=1)
+    mention = world.post("mention", text="@volmera mentions reach further", ago=1)
     world.sleep_until_later(days=8)
     seen = world.post("seen", text="#Volmera seen", ago=3600)
-    cursor = world.keep(source.pull(cursor))
     with pytest.raises(CursorExpired):
         source.pull(cursor)
     world.stored.clear()
     _, pages = world.round(source, source.resync(cursor))
-    assert set(world.stored) == {seen}
+    assert set(world.stored) == {seen, mention}
     assert [page.reset for page in pages] == [True, False]
     assert [bool(page.paused) for page in pages] == [False, True]
     assert "gap: posts of " in pages[-1].paused
@@ -446,6 +466,21 @@ def test_a_revoked_token_is_fatal(world: World) -> None:
         world.source().pull(None)
 
 
+def test_a_walk_that_rested_for_over_a_week_expires_too(world: World) -> None:
+    world.many(25, text="#Volmera {}")
+    source = world.source()
+    cursor = world.keep(source.pull(world.keep(source.pull(None))))
+    assert "token" in cursor.value["walk"]
+    world.sleep_until_later(days=8)
+    with pytest.raises(CursorExpired):
+        source.pull(cursor)
+    late = world.post("late", text="#Volmera late", ago=60)
+    world.stored.clear()
+    _, pages = world.round(source, source.resync(cursor))
+    assert set(world.stored) == {late}
+    assert "gap" in pages[-1].paused
+
+
 FAULTS = [
     {"kind": "status", "status": 500},
     {"kind": "status", "status": 503},
@@ -486,12 +521,16 @@ def test_whatever_goes_wrong_at_any_request_nothing_is_lost_or_doubled(
     assert world.doubles == 0
 
 
-STEPS = st.lists(st.sampled_from(["pull", "pull", "pull", "crash", "mention", "tag", "both", "reply"]), max_size=40)
+STEPS = st.lists(
+    st.sampled_from(["pull", "pull", "pull", "crash", "mention", "tag", "both", "reply"]), max_size=40
+)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
-def test_however_posts_pulls_and_crashes_interleave_all_are_stored_once(server: Any, steps: list[str]) -> None:
+def test_however_posts_pulls_and_crashes_interleave_all_are_stored_once(
+    server: Server, steps: list[str]
+) -> None:
     world = World(server)
     source, cursor = world.source(), None
     texts = {"mention": "@volmera {}", "tag": "#Volmera {}", "both": "@volmera #Volmera {}"}
@@ -516,9 +555,111 @@ def test_ids_of_different_lengths_do_not_confuse_the_order(world: World) -> None
         account="brand",
         value={
             "users": {"volmera": "1500000001"},
-            "done": {"mentions:volmera": ["999999999999999999", datetime(2018, 5, 1, tzinfo=UTC).isoformat()]},
+            "done": {
+                "mentions:volmera": ["999999999999999999", datetime(2018, 5, 1, tzinfo=UTC).isoformat()]
+            },
         },
     )
     post = world.post("new")
     cursor = world.keep(world.source().pull(stale))
     assert cursor.value["done"]["mentions:volmera"][0] == post
+
+
+class Blemish:
+    """Between the source and the stand-in: answers go through as they are, but for `created_at` of some posts."""
+
+    def __init__(self, behind: str) -> None:
+        self.behind = behind
+        self.broken: set[str] = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.forward(self)
+
+            def log_message(self, *_: Any) -> None:
+                """Tests are silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def forward(self, handler: BaseHTTPRequestHandler) -> None:
+        headers = {"Authorization": handler.headers["Authorization"]}
+        with requests.Session() as session:
+            session.trust_env = False
+            body = session.get(self.behind + handler.path, headers=headers, timeout=30).json()
+        for post in body["data"] if isinstance(body.get("data"), list) else []:
+            if post["id"] in self.broken:
+                del post["created_at"]
+        data = json.dumps(body).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class XHarness:
+    """One account of the stand-in, for the contract of sources."""
+
+    several_pages = 35
+
+    def __init__(self, server: Server) -> None:
+        self.world = World(server)
+        self.count = 0
+        self.blemish: Blemish | None = None
+
+    def source(self) -> XSource:
+        endpoint = self.blemish.url if self.blemish else self.world.server.url
+        return self.world.source(
+            known=lambda ids: set(), extra={"api_endpoint": endpoint, "timeout_seconds": 1}
+        )
+
+    def deliver(self, count: int) -> list[str]:
+        first, self.count = self.count, self.count + count
+        return [self.world.post(f"d{n}", f"user{n}", ago=0.001) for n in range(first, self.count)]
+
+    def reply(self, native_id: str) -> str:
+        return self.world.post("answer", "volmera", text="We are on it.", reply_to=native_id, ago=0.001)
+
+    def deliver_unreadable(self) -> str:
+        self.blemish = Blemish(self.world.server.url)
+        (broken,) = self.deliver(1)
+        self.blemish.broken.add(broken)
+        return broken
+
+    def expire(self) -> None:
+        self.world.sleep_until_later(days=7)
+
+    def inject(self, fault: str) -> None:
+        self.world.server.control("faults", CONTRACT_FAULTS[fault])
+
+    def stop(self) -> None:
+        self.world.server.control("faults", verb="DELETE")
+        if self.blemish:
+            self.blemish.stop()
+
+
+CONTRACT_FAULTS: dict[str, dict[str, Any]] = {
+    "-".join(str(value) for value in fault.values()) + f"-{times}-times": {**fault, "times": times}
+    for fault in FAULTS
+    if fault["kind"] != "hang"
+    for times in ((1,) if fault["kind"] == "credits" else (1, 3))
+}
+"""A pause ends a run, and the contract runs twice: so credits are refused once here, three times above."""
+
+
+class TestXContract(SourceContract):
+    """What every source promises."""
+
+    faults: ClassVar[tuple[str, ...]] = tuple(CONTRACT_FAULTS)
+
+    @pytest.fixture
+    def harness(self, server: Server) -> Iterator[XHarness]:
+        harness = XHarness(server)
+        yield harness
+        harness.stop()

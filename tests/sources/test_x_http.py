@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.sources.scripted import Answer, Scripted
 
+from tests.sources.scripted import Answer, Scripted
 from triage.core.errors import ConfigError, CursorExpired, Fatal, Retry
 from triage.core.types import Cursor, Page
 from triage.sources.base import Credentials, SourceSettings
@@ -137,7 +137,10 @@ def test_nobody_listening_is_a_retry() -> None:
         (problem(401, title="Unauthorized"), "make a new one"),
         (problem(403, title="Unsupported Authentication"), "app-only bearer token"),
         (problem(404), "check the handle"),
-        (problem(400, errors=[{"parameters": {"query": ["x"]}, "message": "no viable alternative"}]), "no viable"),
+        (
+            problem(400, errors=[{"parameters": {"query": ["x"]}, "message": "no viable alternative"}]),
+            "no viable",
+        ),
         (Answer(b"", 301, {"Location": "https://elsewhere.example/"}), "api_endpoint"),
         (Answer(b"nonsense", 400), "no reason given"),
         (Answer({"errors": "odd"}, 400), "no reason given"),
@@ -182,7 +185,9 @@ def test_a_bound_older_than_seven_days_is_an_expired_cursor(name: str) -> None:
         pull(problem(400, errors=[{"parameters": {name: ["1"]}, "message": f"'{name}' must be later"}]))
 
 
-def test_the_token_travels_in_the_header_and_not_through_the_debug_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_travels_in_the_header_and_not_through_the_debug_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.DEBUG)
     with Scripted(USER) as server:
         assert source(server).whoami() == "@volmera (Volmera), id 900"
@@ -211,7 +216,9 @@ def test_a_handle_nobody_has_is_fatal_and_named() -> None:
         source(server).pull(None)
 
 
-@pytest.mark.parametrize("body", [{"data": 5}, {"data": {"id": "1"}}, {"meta": []}, {"data": None, "meta": {}}])
+@pytest.mark.parametrize(
+    "body", [{"data": 5}, {"data": {"id": "1"}}, {"meta": []}, {"data": None, "meta": {}}]
+)
 def test_an_answer_that_is_no_page_of_posts_is_a_retry(body: Any) -> None:
     with pytest.raises(Retry, match="not a page of posts"):
         pull(Answer(body))
@@ -235,7 +242,8 @@ def test_a_connection_that_cannot_work_is_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         XSource(
-            SourceSettings(account="brand", addresses=("@volmera",)), Credentials(password=password, extra=extra)
+            SourceSettings(account="brand", addresses=("@volmera",)),
+            Credentials(password=password, extra=extra),
         )
 
 
@@ -248,4 +256,6 @@ def test_an_address_that_is_no_handle_is_refused(address: str) -> None:
 def test_without_addresses_the_handle_is_the_connection_s() -> None:
     with Scripted(USER) as server:
         credentials = Credentials(login="@Volmera", password="t", extra={"api_endpoint": server.url})
-        assert XSource(SourceSettings(account="x_default"), credentials).whoami() == "@volmera (Volmera), id 900"
+        assert (
+            XSource(SourceSettings(account="x_default"), credentials).whoami() == "@volmera (Volmera), id 900"
+        )

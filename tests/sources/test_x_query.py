@@ -6,11 +6,14 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from triage.core.errors import ConfigError
 from triage.sources.x_query import QUERY_LIMIT, WITHOUT_RETWEETS, pack, term
+
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""In a fresh checkout the first text drawn waits seconds for Hypothesis to build its table of Unicode."""
 
 LETTERS = st.text(alphabet="abcdefghijklmnopqrstuvwxyzéèàç0123456789_", min_size=1, max_size=60)
 TRACKED = st.one_of(
@@ -45,8 +48,11 @@ def first_fit(terms: list[str]) -> int:
     return len(bins)
 
 
+@untimed
 @given(st.lists(TRACKED, max_size=60), HANDLES)
-def test_every_term_is_in_exactly_one_query_and_the_queries_are_few(track: list[str], handles: list[str]) -> None:
+def test_every_term_is_in_exactly_one_query_and_the_queries_are_few(
+    track: list[str], handles: list[str]
+) -> None:
     queries = pack(track, handles)
     found = [one for query in queries for one in parts(query)]
     wanted = {t.casefold(): t for t in [*(f"from:{h}" for h in handles), *map(term, track)]}
@@ -104,5 +110,5 @@ def test_a_term_without_anything_to_search_for_is_refused(tracked: str) -> None:
 
 
 def test_a_term_longer_than_a_query_is_refused_with_its_beginning() -> None:
-    with pytest.raises(ConfigError, match="aaaa.*shorten it"):
+    with pytest.raises(ConfigError, match=r"aaaa.*shorten it"):
         pack(["a" * 600], [])

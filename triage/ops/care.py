@@ -12,11 +12,11 @@ from triage.store import conversations, db
 
 
 def audit(connection: Connection) -> Ledger:
-    """The ledger; raises Fatal naming the conversations when it does not balance."""
+    """The ledger, after judging every conversation anew; raises Fatal naming those in the wrong place."""
     with db.transaction(connection):
         ledger = conversations.ledger(connection)
-        wrong = [] if ledger.balanced else conversations.unbalanced(connection)
-    if ledger.balanced:
+        wrong = conversations.unbalanced(connection)
+    if ledger.balanced and not wrong:
         return ledger
     named = "; ".join(f"{w['account']}/{w['key']} {w['fault']}" for w in wrong) or "none can be named"
     raise Fatal(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -13,6 +14,12 @@ from triage.core.types import LabelChange, LabelOutcome
 from triage.ops.report import Report
 from triage.sources.base import Labeler
 from triage.store import conversations, db, labels, messages
+
+SMALL_GROUP = 10
+"""Up to so many mails with one change are changed one by one (5 units each); more share a call (50 units)."""
+
+COMPANY = timedelta(minutes=2)
+"""How long a small group may wait for company while its mailbox is behind with reading: quota is short then."""
 
 UNANSWERED = {"en": "Unanswered", "fr": "Sans réponse"}
 
@@ -60,8 +67,9 @@ def _send(
 ) -> None:
     while True:
         with db.transaction(connection):
-            pending = labels.pending(connection, account, limit=batch)
+            pending = labels.pending(connection, account, limit=batch, company=COMPANY)
             spent = messages.spent_last_minute(connection, account) if units_per_minute else 0
+        pending = _in_company(_nameable(pending, names, report), report)
         if not pending:
             return
         budget = max(0, units_per_minute - spent) if units_per_minute else None
@@ -78,6 +86,31 @@ def _send(
             report.notes.append(f"paused: {outcome.paused}; the next run goes on")
         if outcome.paused or outcome.failed or not (outcome.done or outcome.gone):
             return
+
+
+def _nameable(pending: list[dict[str, Any]], names: dict[str, str], report: Report) -> list[dict[str, Any]]:
+    """Without labels of topics that topics.yaml no longer has: one such row must not stop the others."""
+    lost = sorted({row["label"] for row in pending} - names.keys())
+    note = f"labels of topics that left topics.yaml stay as they are: {', '.join(lost)}; put them back to remove them"
+    if lost and note not in report.notes:
+        report.notes.append(note)
+    return [row for row in pending if row["label"] in names]
+
+
+def _in_company(pending: list[dict[str, Any]], report: Report) -> list[dict[str, Any]]:
+    """Without small groups that may wait: more of their kind are about to be read, and then share one call."""
+    wanted: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for row in pending:
+        wanted[row["native_id"]].append((row["label"], row["wanted"]))
+    sizes = Counter(tuple(change) for change in wanted.values())
+    waits = {
+        row["native_id"]
+        for row in pending
+        if row["may_wait"] and sizes[tuple(wanted[row["native_id"]])] <= SMALL_GROUP
+    }
+    if waits:
+        report.notes.append(f"{len(waits)} mails wait for company until reading has caught up")
+    return [row for row in pending if row["native_id"] not in waits]
 
 
 def _changes(pending: list[dict[str, Any]], names: dict[str, str]) -> list[LabelChange]:

@@ -19,6 +19,7 @@ class Report:
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     failed: int = 0
+    touched: int = 0
 
     def spend(self, units: dict[str, int]) -> None:
         """Add what a page or batch cost."""
@@ -28,7 +29,7 @@ class Report:
     @property
     def changed(self) -> bool:
         """Whether the run gave the next step anything to do."""
-        return self.kept > 0
+        return self.kept > 0 or self.touched > 0
 
     def figures(self) -> dict[str, int | float | str | dict[str, int]]:
         """The figures as JSON, for the asset event."""

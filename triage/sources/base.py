@@ -54,6 +54,9 @@ class Source(Protocol):
     name: str
     """The source's key in configuration and in message keys: `gmail`, `x`, …"""
 
+    def whoami(self) -> str:
+        """Who the service says we are, for the test button and `triage doctor`; Fatal or Retry with the mend."""
+
     def pull(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
         """The next page after `cursor` (None: the first ever, bounded by `first_sync`).
 

@@ -68,6 +68,12 @@ class GmailSource:
         addresses = tuple(dict.fromkeys(a.lower() for a in (*login, *settings.addresses)))
         self._reader = Reader(self._client, settings.account, addresses, now)
 
+    def whoami(self) -> str:
+        """Which mailbox Gmail lets us into. Raises Fatal or Retry with the mend."""
+        request = self._client.users.getProfile(userId="me", fields="emailAddress,messagesTotal")
+        profile = self._client.call("getProfile", request)
+        return f"{profile['emailAddress']}, {profile['messagesTotal']} messages"
+
     def pull(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
         """The next page; see Source."""
         before = self._client.spent

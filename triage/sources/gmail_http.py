@@ -15,13 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from importlib import resources
 from typing import Any
 
 import google.auth.exceptions
 import httplib2
-from google.oauth2 import credentials as user_credentials
-from google.oauth2 import service_account
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import BatchError, HttpError
@@ -29,9 +26,8 @@ from googleapiclient.http import BatchHttpRequest
 
 from triage.core.errors import ConfigError, Fatal, Retry, TriageError
 from triage.sources.base import Credentials, utc_now
+from triage.sources.gmail_auth import SCOPE, discovery_document, load_credentials
 
-SCOPE = "https://www.googleapis.com/auth/gmail.modify"
-TOKEN_URI = "https://oauth2.googleapis.com/token"
 TIMEOUT_SECONDS = 60
 MOST_PARTS = 50
 """Requests in one batch: Google allows 100 and discourages more than 50."""
@@ -79,36 +75,6 @@ class Unavailable(Retry):
     """5xx, a lost connection or an unreadable answer."""
 
 
-def load_credentials(held: Credentials) -> Any:
-    """google-auth credentials: a refresh token, else a service account acting for `login`, else a fixed token."""
-    extra = held.extra
-    if extra.get("refresh_token"):
-        return user_credentials.Credentials(  # type: ignore[no-untyped-call]
-            token=None,
-            refresh_token=extra["refresh_token"],
-            client_id=extra.get("client_id"),
-            client_secret=extra.get("client_secret"),
-            token_uri=extra.get("token_uri") or TOKEN_URI,
-        )
-    if extra.get("keyfile_dict"):
-        key = extra["keyfile_dict"]
-        try:
-            info = json.loads(key) if isinstance(key, str) else key
-            made = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-                info, scopes=[SCOPE], subject=held.login or None
-            )
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise ConfigError(
-                "keyfile_dict of the Gmail connection is not a service account key; paste the JSON file as it is"
-            ) from None
-        return made
-    if extra.get("token"):
-        return user_credentials.Credentials(token=extra["token"])  # type: ignore[no-untyped-call]
-    raise ConfigError(
-        "the Gmail connection holds no credentials; fill in refresh_token, client_id and client_secret, or keyfile_dict"
-    )
-
-
 class GmailClient:
     """The API for one mailbox. Not safe for threads: httplib2 is not."""
 
@@ -125,7 +91,7 @@ class GmailClient:
         self._http = AuthorizedHttp(
             load_credentials(held), http=httplib2.Http(timeout=TIMEOUT_SECONDS, proxy_info=proxies)
         )
-        document = _discovery_document(endpoint)
+        document = discovery_document(endpoint)
         self._batch_uri = f"{document['rootUrl']}{document['batchPath']}"
         self.users: Any = build_from_document(document, http=self._http).users()
         self._account = account
@@ -255,19 +221,6 @@ class GmailClient:
         if status == 404:
             return Missing(f"{method}: not found")
         return Refused(f"{method}: refused with HTTP {status} ({reason})", status=status, reason=reason)
-
-
-def _discovery_document(endpoint: str) -> dict[str, Any]:
-    """The description that the client library ships, pointed at another server when one is named.
-
-    `client_options.api_endpoint` would leave batches with Google, hence the document itself is changed.
-    """
-    file = resources.files("googleapiclient") / "discovery_cache" / "documents" / "gmail.v1.json"
-    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if endpoint:
-        root = endpoint.rstrip("/") + "/"
-        document |= {"rootUrl": root, "baseUrl": root, "mtlsRootUrl": root}
-    return document
 
 
 def _reason(error: HttpError) -> str:

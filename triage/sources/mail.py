@@ -223,46 +223,53 @@ class _Body:
         return disposition != "attachment" and not _filename(part)
 
     def _text(self, part: Part, kind: str) -> tuple[str, str]:
-        text, lie = mail_header.decode_bytes(_content(part, self._defects)[:_MOST_TEXT_BYTES], _charset(part))
+        charset = _charset(part)
+        content = _content(part, self._defects)[:_MOST_TEXT_BYTES]
+        text, lie = mail_header.decode_bytes(content, charset)
         if lie:
             self._defects.append(lie)
         return mail_html.to_text(text) if kind == "text/html" else (text, text)
 
     def _attach(self, part: Part, kind: str) -> None:
-        size = (
-            len(_content(part, self._defects))
-            if not part.is_multipart()
-            else sum(map(_rough_size, part.walk()))
-        )
-        if size or _filename(part):
-            self.attachments.append(
-                Attachment(name=_filename(part), type=mail_header.clean(kind), bytes=size)
-            )
+        name = _filename(part)
+        nested = part.is_multipart()
+        size = sum(map(_rough_size, part.walk())) if nested else len(_content(part, self._defects))
+        if size or name:
+            self.attachments.append(Attachment(name=name, type=mail_header.clean(kind), bytes=size))
 
 
 def _children(part: Part) -> Iterator[Part]:
-    payload = part.get_payload()
+    payload = part.get_payload() if part.is_multipart() else []
     if isinstance(payload, list):
         yield from (child for child in payload if isinstance(child, Part))
 
 
 def _rough_size(part: Part) -> int:
     """Characters of a nested part as it was sent."""
-    payload = part.get_payload()
     own = sum(len(str(name)) + len(str(value)) + 4 for name, value in part.raw_items())
+    try:
+        payload = part.get_payload()
+    except Exception:  # a broken charset raises; such a part counts with its headers only
+        payload = ""
     return own + (len(payload) if isinstance(payload, str) else 0)
+
+
+def _as_it_stands(part: Part) -> bytes:
+    """The content with its transfer encoding; the content type goes, since a broken one makes reading raise."""
+    del part["Content-Type"]
+    return str(part.get_payload()).encode("utf-8", "surrogateescape")
 
 
 def _content(part: Part, defects: list[str]) -> bytes:
     """The decoded content; uuencode, slow to undo and long out of use, is left as it is."""
     if "uue" in str(part.get("Content-Transfer-Encoding", "")).lower():
         defects.append("uuencoded content is not decoded")
-        return str(part.get_payload()).encode("utf-8", "surrogateescape")
+        return _as_it_stands(part)
     try:
         content = part.get_payload(decode=True)
     except Exception as error:  # broken transfer encodings raise several kinds
         defects.append(f"transfer encoding unreadable ({type(error).__name__})")
-        content = str(part.get_payload()).encode("utf-8", "surrogateescape")
+        content = _as_it_stands(part)
     return content if isinstance(content, bytes) else b""
 
 

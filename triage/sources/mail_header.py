@@ -20,31 +20,38 @@ _SLOW_OR_STRANGE = frozenset(
 _WIDER = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "shift_jis": "cp932"}
 """A charset that is named where its superset is meant."""
 
+_LATIN = ("ascii", "iso8859-1", "cp1252")
+
 
 def decode_bytes(data: bytes, charset: str | None) -> tuple[str, str]:
     """Text, and what was wrong with the charset (empty: nothing). UTF-8 is believed before a Latin claim."""
     name = _codec(charset)
     lie = "" if name or not charset else f"unknown charset {charset[:40]!r}"
-    if name in (None, "ascii", "iso8859-1", "cp1252") and not data.isascii():
+    if name in (None, *_LATIN) and not data.isascii():
         try:
-            return data.decode("utf-8"), lie or ("text is UTF-8, whatever its charset says" if name else "")
+            text = clean(data.decode("utf-8"))
         except UnicodeDecodeError:
-            pass
+            if name == "ascii":
+                lie = "text is not ASCII, whatever its charset says"
+        else:
+            return text, lie or ("text is UTF-8, whatever its charset says" if name else "")
     try:
-        return clean(data.decode(name or "utf-8")), lie
+        return clean(data.decode(_WIDER.get(name or "utf-8", name or "utf-8"))), lie
     except (UnicodeError, ValueError):
         lie = lie or f"text is not in its charset {charset or 'utf-8'!r}"
-    return clean(data.decode(_WIDER.get(name or "", "cp1252"), "replace")), lie
+    return clean(data.decode("cp1252", "replace")), lie
 
 
 def _codec(charset: str | None) -> str | None:
     """Python's name of a text encoding that is safe to use."""
     try:
-        info = codecs.lookup((charset or "").strip(" '\""))
-        b"".decode(info.name)
+        name = codecs.lookup((charset or "").strip(" '\"")).name
+        b"a".decode(name)
+    except UnicodeError:
+        pass
     except (LookupError, ValueError):
         return None
-    return None if info.name.replace("_", "-") in _SLOW_OR_STRANGE else info.name
+    return None if name.replace("_", "-") in _SLOW_OR_STRANGE else name
 
 
 def clean(text: str) -> str:
@@ -88,17 +95,15 @@ def _payload(encoding: str, text: str) -> bytes:
     raw = text.encode("utf-8", "replace")
     if encoding in "qQ":
         return binascii.a2b_qp(raw, header=True)
-    try:
-        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-    except binascii.Error:
-        return raw
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
+    whole = letters[:-1] if len(letters) % 4 == 1 else letters
+    return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
 
 
 def addresses(value: str) -> list[tuple[str, str]]:
     """(decoded name, lower-case address) of each mailbox in an unfolded, undecoded header."""
     try:
-        pairs = [(name, address) for name, address in getaddresses([value]) if "@" in address]
+        pairs = [(n, a) for n, a in getaddresses([value]) if _ADDRESS.fullmatch(a) and a in value]
     except (ValueError, IndexError, TypeError, RecursionError):
         pairs = []
     if not pairs:

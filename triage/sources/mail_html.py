@@ -115,7 +115,7 @@ def _without_invisible(source: str) -> str:
         kept.append(source[position : found.start()])
         end = "-->" if found[2] else f"</{found[1].lower()}"
         close = lower.find(end, found.end())
-        if close < 0:
+        position = lower.find(">", close) + 1 if close >= 0 else 0
+        if not position:
             return " ".join(kept)
-        position = close + len(end)
     return " ".join([*kept, source[position:]])

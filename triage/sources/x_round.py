@@ -176,17 +176,22 @@ class Round:
     def begin(self, now: datetime) -> Walk:
         """The walk of the feed whose turn it is. Raises CursorExpired when search no longer reaches back to it."""
         feed, limit = self.turn, limit_of(now)
+        self._check_reach(limit)
         since, at = self.done.get(feed.name, (None, None))
         if since and (feed.mentions or time_of(since) >= limit):
             return Walk(feed=feed, began=now, since=since)
         start = min(self.floor or now - self.first_sync, (at or now) - OVERLAP)
-        if feed.mentions:
-            return Walk(feed=feed, began=now, start=start)
-        if at and at < limit:
+        return Walk(feed=feed, began=now, start=start if feed.mentions else max(start, limit))
+
+    def _check_reach(self, limit: datetime) -> None:
+        """Raises CursorExpired when a search was last walked before what X still searches."""
+        last = [
+            self.done[feed.name][1] for feed in self.feeds if not feed.mentions and feed.name in self.done
+        ]
+        if last and min(last) < limit:
             raise CursorExpired(
-                f"{self.account}: not searched since {at:%Y-%m-%d %H:%M} UTC, over seven days ago"
+                f"{self.account}: not searched since {min(last):%Y-%m-%d %H:%M} UTC, and X searches seven days"
             )
-        return Walk(feed=feed, began=now, start=max(start, limit))
 
     def after(self, walk: Walk, token: str | None, now: datetime) -> Round:
         """The standing after a page of `walk`, whose answer had this next token."""
@@ -211,12 +216,21 @@ class Round:
 
 
 def resynced(cursor: Cursor, now: datetime) -> Cursor:
-    """A cursor from which every feed is read anew from as far back as search reaches, keeping the user ids."""
+    """A cursor from which every feed is read anew: searches from as far back as X searches.
+
+    Mentions, which reach further, from where they stood if that is earlier. User ids are kept.
+    """
     known = cursor.value if cursor.version == VERSION else {}
     floor = limit_of(now)
-    stood = [_moment(at) for name, (_, at) in known.get("done", {}).items() if name.startswith("search:")]
+    done: Mapping[str, tuple[str | None, str]] = known.get("done", {})
+    stood = [_moment(at) for name, (_, at) in done.items() if name.startswith("search:")]
     stood += [_moment(start)] if (start := known.get("walk", {}).get("start")) else []
-    value: dict[str, Any] = {"users": known.get("users", {}), "floor": floor.isoformat(), "reset": True}
+    value: dict[str, Any] = {
+        "users": known.get("users", {}),
+        "done": {name: [None, at] for name, (_, at) in done.items() if name.startswith("mentions:")},
+        "floor": floor.isoformat(),
+        "reset": True,
+    }
     if stood and min(stood) < floor:
         value["gap"] = (
             f"gap: posts of {min(stood):%Y-%m-%d %H:%M} to {floor:%Y-%m-%d %H:%M} UTC are beyond the seven days "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -24,9 +25,12 @@ def unlock_account(connection: Connection, account: str) -> None:
     connection.commit()
 
 
-def pending(connection: Connection, account: str, *, limit: int) -> list[dict[str, Any]]:
-    """Label changes to send: `message_id`, `native_id`, `label`, `wanted`."""
-    return db.rows(connection, _SQL["pending"], (account, limit))
+def pending(connection: Connection, account: str, *, limit: int, company: timedelta) -> list[dict[str, Any]]:
+    """Label changes to send: `message_id`, `native_id`, `label`, `wanted`, `may_wait`.
+
+    A change may wait when it is younger than `company` and the account is behind with reading.
+    """
+    return db.rows(connection, _SQL["pending"], {"account": account, "limit": limit, "company": company})
 
 
 def settle(connection: Connection, changes: Sequence[tuple[int, str, bool]]) -> None:

@@ -5,9 +5,12 @@ SELECT pg_try_advisory_lock(hashtextextended('triage.label:' || %s, 0)) AS locke
 SELECT pg_advisory_unlock(hashtextextended('triage.label:' || %s, 0))
 
 -- name: pending
-SELECT message_id, native_id, label, wanted FROM triage.label_outbox
-WHERE account = %s AND wanted <> applied AND NOT gone
-ORDER BY message_id, label LIMIT %s
+SELECT b.message_id, b.native_id, b.label, b.wanted,
+       coalesce(c.behind, false) AND b.updated_at > now() - %(company)s AS may_wait
+FROM triage.label_outbox b
+LEFT JOIN triage.cursor c ON c.account = b.account
+WHERE b.account = %(account)s AND b.wanted <> b.applied AND NOT b.gone
+ORDER BY b.message_id, b.label LIMIT %(limit)s
 
 -- name: settle
 UPDATE triage.label_outbox b SET applied = v.applied, error = NULL, updated_at = now()

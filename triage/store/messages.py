@@ -38,9 +38,9 @@ def unlock_account(connection: Connection, account: str) -> None:
     connection.commit()
 
 
-def write_cursor(connection: Connection, cursor: Cursor) -> None:
-    """Move the cursor, in the transaction that stored its page."""
-    db.execute(connection, _SQL["write_cursor"], (cursor.account, cursor.version, Json(cursor.value)))
+def write_cursor(connection: Connection, cursor: Cursor, *, behind: bool = False) -> None:
+    """Move the cursor, in the transaction that stored its page; `behind` when there is more to read."""
+    db.execute(connection, _SQL["write_cursor"], (cursor.account, cursor.version, Json(cursor.value), behind))
 
 
 def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
@@ -64,7 +64,13 @@ def lock_conversations(
     heads = sorted({_head(m) for m in messages})
     db.values(connection, _SQL["add_conversations"], heads)
     sources, accounts, keys = ([head[i] for head in heads] for i in range(3))
-    wanted = {"sources": sources, "accounts": accounts, "keys": keys, "account": account, "native_ids": list(native_ids)}
+    wanted = {
+        "sources": sources,
+        "accounts": accounts,
+        "keys": keys,
+        "account": account,
+        "native_ids": list(native_ids),
+    }
     found = db.rows(connection, _SQL["lock_conversations"], wanted)
     return {(r["source"], r["account"], r["key"]): r["id"] for r in found}
 
@@ -122,7 +128,9 @@ def mark_restored(connection: Connection, account: str, native_ids: Sequence[str
     return _mark(connection, "mark_restored", account, native_ids)
 
 
-def _mark(connection: Connection, name: str, account: str, native_ids: Sequence[str], **given: Any) -> list[int]:
+def _mark(
+    connection: Connection, name: str, account: str, native_ids: Sequence[str], **given: Any
+) -> list[int]:
     if not native_ids:
         return []
     lock_conversations(connection, (), account=account, native_ids=native_ids)

@@ -12,8 +12,9 @@ SELECT pg_advisory_unlock(hashtextextended('triage.collect:' || %s, 0))
 SELECT version, value FROM triage.cursor WHERE account = %s FOR UPDATE
 
 -- name: write_cursor
-INSERT INTO triage.cursor (account, version, value) VALUES (%s, %s, %s)
-ON CONFLICT (account) DO UPDATE SET version = excluded.version, value = excluded.value, updated_at = now()
+INSERT INTO triage.cursor (account, version, value, behind) VALUES (%s, %s, %s, %s)
+ON CONFLICT (account) DO UPDATE
+SET version = excluded.version, value = excluded.value, behind = excluded.behind, updated_at = now()
 
 -- name: add_conversations
 INSERT INTO triage.conversation (source, account, key) VALUES %s

@@ -2,7 +2,11 @@
 SELECT pg_advisory_xact_lock(hashtextextended('triage.migrate', 0))
 
 -- name: bootstrap
-CREATE SCHEMA IF NOT EXISTS triage;
+DO $$ BEGIN
+    IF to_regnamespace('triage') IS NULL THEN  -- IF NOT EXISTS would want the right to create even if it is there
+        CREATE SCHEMA triage;
+    END IF;
+END $$;
 CREATE TABLE IF NOT EXISTS triage.migration (
     name       text PRIMARY KEY,
     digest     text NOT NULL,

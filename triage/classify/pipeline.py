@@ -1,0 +1,133 @@
+"""The spaCy pipeline (language → rules → topics) and the classifier that turns its docs into decisions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from triage.classify import explain
+from triage.classify.decide import Taxonomy, decide, intent
+from triage.classify.document import GIVEN, HITS, LANG, SPACES, TEXT, WORDS
+from triage.classify.language import READ, identify
+from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
+from triage.classify.text import MAX_CHARS, Cleaned, clean
+from triage.classify.textcat import TextCat, best
+from triage.config import Topics
+from triage.core.errors import ConfigError
+from triage.core.types import UNSURE, Classification, DecidedBy, TopicScore
+
+MODEL = Path(__file__).with_name("model")
+BATCH = 2048
+"""Messages between two clearings of spaCy's vocabulary, which would grow with every new word."""
+
+NAME = "triage_fast"
+
+
+@Language.component("triage_language")
+def _language(doc: Doc) -> Doc:
+    doc.user_data[LANG] = identify(doc.user_data[TEXT], doc.user_data[LANG])
+    return doc
+
+
+class Classifier:
+    """Decides messages. `model` and `taxonomy` name the versions that every decision carries."""
+
+    def __init__(self, nlp: Language, topics: Topics, model: str) -> None:
+        self.model = model
+        self.taxonomy = f"{topics.version}-{_digest_of_topics(topics)}"
+        self._nlp = nlp
+        self._topics = [key for key in topics.topics if key != UNSURE]
+        textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
+        if textcat.settings is None:
+            raise ConfigError("the shipped model is not trained; run `triage train`")
+        self.settings = textcat.settings
+        threshold = dict(zip(self.settings.topics, self.settings.threshold, strict=True))
+        severity = {key: topics.topics[key].severity or 4 for key in self._topics}
+        self._taxonomy = Taxonomy(severity=severity, threshold=threshold)
+        rules: Rules = nlp.get_pipe("triage_rules")  # type: ignore[assignment]
+        rules.use([*topic_rules(topics), *intent_rules()])
+
+    def classify(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+        """Decide (subject, text, language the source names or empty) triples; order kept.
+
+        Any text is accepted. The first 20,000 characters of subject and text are read.
+        """
+        decided: list[Classification] = []
+        for start in range(0, len(items), BATCH):
+            decided.extend(self._batch(items[start : start + BATCH]))
+        return decided
+
+    def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+        cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
+        with self._nlp.memory_zone():
+            docs = self._nlp.pipe(self._docs(cleaned, items), batch_size=256)
+            return [
+                self._decide(doc, one, subject[:MAX_CHARS], text)
+                for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)
+            ]
+
+    def _docs(self, cleaned: Iterable[Cleaned], items: Iterable[tuple[str, str, str]]) -> Iterable[Doc]:
+        for one, (_, _, lang) in zip(cleaned, items, strict=True):
+            doc = self._nlp.make_doc(one.text)
+            doc.user_data[LANG] = lang
+            yield doc
+
+    def _decide(self, doc: Doc, cleaned: Cleaned, subject: str, text: str) -> Classification:
+        hits: list[Hit] = doc.user_data[HITS]
+        lang: str = doc.user_data[LANG]
+        scores = {key: round(doc.cats.get(key, 0.0), 4) for key in self._topics}
+        guess = best(doc.cats, self._topics)
+        verdict = decide(scores, guess, hits, lang, self._taxonomy)
+        if verdict.by is DecidedBy.RULE:
+            scores[verdict.topic] = 1.0
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0] != verdict.topic, pair[0]))
+        quoter = explain.Quoter(subject, text, cleaned)
+        evidence = [quoter.rule(hit) for hit in hits[: explain.MOST_RULES]]
+        if verdict.by is DecidedBy.MODEL and lang in READ and guess == best(doc.cats):
+            notes = doc.user_data
+            words = explain.words(notes[WORDS], notes[SPACES], notes[GIVEN])
+            evidence += [quoter.word(*found) for found in words]
+        return Classification(
+            topic=verdict.topic,
+            topics=tuple(TopicScore(topic=topic, score=score) for topic, score in ranked),
+            intent=intent(hits, verdict.topic, cleaned.text),
+            abstained=verdict.topic == UNSURE,
+            evidence=tuple(evidence),
+            decided_by=verdict.by,
+            stage=verdict.stage,
+            lang=lang,
+            model=self.model,
+            taxonomy=self.taxonomy,
+        )
+
+
+def load(topics: Topics, path: Path = MODEL) -> Classifier:
+    """Load the pipeline. Raises ConfigError when there is no trained model at `path`."""
+    if not (path / "meta.json").exists():
+        raise ConfigError(f"{path}: no trained model here; run `triage train` (needs the extra `train`)")
+    nlp = spacy.load(path)
+    return Classifier(nlp, topics, f"{NAME}-{nlp.meta['version']}-{digest(path)}")
+
+
+def digest(path: Path) -> str:
+    """Eight hex digits that change with any file of the model or with the intents' rules."""
+    whole = hashlib.sha256(INTENTS.read_bytes())
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            whole.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
+    return whole.hexdigest()[:8]
+
+
+def _digest_of_topics(topics: Topics) -> str:
+    """Of keys, severities and rules: what a decision depends on. Labels and targets change nothing."""
+    seen = [
+        [key, topic.severity, topic.phrases, topic.hashtags, topic.patterns]
+        for key, topic in topics.topics.items()
+    ]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:8]
