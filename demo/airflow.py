@@ -56,7 +56,6 @@ def settings(
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "20",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {
         **kept,
@@ -162,18 +161,22 @@ class Airflow:
                 )
 
     def __exit__(self, *_: object) -> None:
-        for process in self.running.values():
-            _signal(process, signal.SIGTERM)
-        end = time.monotonic() + STOP_WITHIN
-        for process in self.running.values():
-            try:
-                process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for process in self.running.values():
-            _signal(process, signal.SIGKILL)  # what it may have left in its own group
+        # The scheduler first: it lets running tasks end, and these still need the API server.
+        for name in ("scheduler", *(n for n in self.running if n != "scheduler")):
+            if name in self.running:
+                _end(self.running[name])
         self.running.clear()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to stop, insist after a while, and clear what it may have left in its own group."""
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _signal(process, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -21,7 +21,9 @@ def main(given: list[str] | None = None) -> int:
     """Write what is missing."""
     parser = argparse.ArgumentParser(prog="deploy/keys.py", description="Make the secrets of a deployment.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--postgres", default="postgres:5432", help="host:port of PostgreSQL as Airflow reaches it")
+    parser.add_argument(
+        "--postgres", default="postgres:5432", help="host:port of PostgreSQL as Airflow reaches it"
+    )
     parser.add_argument("--redis", default="redis:6379", help="host:port of Redis as Airflow reaches it")
     args = parser.parse_args(given)
     for name in ("postgres", "redis", "airflow"):

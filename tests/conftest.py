@@ -70,6 +70,12 @@ def _database(postgres: Postgres, source: str) -> Iterator[str]:
     administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def module_dsn(postgres: Postgres, template: str) -> Iterator[str]:
+    """A fresh migrated database for all tests of a module."""
+    yield from _database(postgres, template)
+
+
 @pytest.fixture
 def connection(dsn: str) -> Iterator[Connection]:
     """A connection to the test's database, as its owner."""

@@ -81,11 +81,8 @@ def _request(line: str) -> dict[str, Any]:
     for name in ("subject", "lang"):
         if not isinstance(row.get(name) or "", str):
             return {"id": row.get("id"), "error": f"`{name}` is not a string"}
-    return {
-        "id": row.get("id"),
-        "subject": row.get("subject") or "",
-        "text": row["text"],
-        "lang": row.get("lang") or "",
+    return {"id": row.get("id"), "text": row["text"]} | {
+        name: row.get(name) or "" for name in ("subject", "lang")
     }
 
 

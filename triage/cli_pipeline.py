@@ -186,21 +186,23 @@ def _doctor(args: argparse.Namespace) -> int:
     )
     trouble = 0
     for account in settings.triage.accounts:
-        trouble += _check_account(account)
+        trouble += _check_account(account, settings)
     with db.connect(dsn(args)) as connection:
         version = db.rows(connection, "SHOW server_version")[0]["server_version"]
     print(f"database: PostgreSQL {version}: good")
     return 1 if trouble else 0
 
 
-def _check_account(account: Account) -> int:
+def _check_account(account: Account, settings: Settings) -> int:
     from triage.core.errors import TriageError
-    from triage.ops.sources import build
+    from triage.ops.sources import build, quota_of
     from triage.sources.base import SourceSettings
 
     try:
-        settings = SourceSettings(account=account.name, addresses=account.addresses)
-        print(f"{account.name}: {build(account.source, settings, _credentials(account)).whoami()}: good")
+        asked = SourceSettings(
+            account=account.name, addresses=account.addresses, prices=quota_of(account, settings).prices
+        )
+        print(f"{account.name}: {build(account.source, asked, _credentials(account)).whoami()}: good")
     except TriageError as error:
         print(f"{account.name}: {error}")
         return 1

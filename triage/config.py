@@ -50,7 +50,9 @@ _SCHEDULE = re.compile(r"(\d+[smh]|(\S+ ){4}\S+)")
 def _check_schedule(value: Any) -> Any:
     """A cron expression of five fields, or an interval."""
     if not _SCHEDULE.fullmatch(str(value)):
-        raise ValueError(f"{value!r} is not a schedule; write five cron fields in quotes, or an interval such as 30s")
+        raise ValueError(
+            f"{value!r} is not a schedule; write five cron fields in quotes, or an interval such as 30s"
+        )
     return value
 
 
@@ -176,7 +178,9 @@ def place_of(account: str, setting: str) -> str:
     """`file:line` of a setting of an account, for faults that show only when it is used."""
     path = config_dir() / "triage.yaml"
     index = [a.name for a in load().triage.accounts].index(account)
-    return f"{path}:{_line_of(_compose(path, path.read_text(encoding='utf-8')), ('accounts', index, setting))}"
+    return (
+        f"{path}:{_line_of(_compose(path, path.read_text(encoding='utf-8')), ('accounts', index, setting))}"
+    )
 
 
 _M = TypeVar("_M", bound=BaseModel)

@@ -29,11 +29,14 @@ class SourceHook(BaseHook):
         return credentials_of(self.conn_id, expected=self.conn_type)
 
     def get_conn(self) -> Any:
-        """The source, able to ask its service; no account settings of triage.yaml are applied."""
+        """The source, able to ask its service; of triage.yaml only the prices are applied."""
+        from triage.config import SourceQuota, load
         from triage.ops.sources import build
         from triage.sources.base import SourceSettings
 
-        return build(self.conn_type, SourceSettings(account=self.conn_id), self.credentials())
+        quota = load().triage.quota.get(self.conn_type, SourceQuota())
+        settings = SourceSettings(account=self.conn_id, prices=quota.prices)
+        return build(self.conn_type, settings, self.credentials())
 
     def test_connection(self) -> tuple[bool, str]:
         """Airflow's test button: True and who we are, or False and the mend."""

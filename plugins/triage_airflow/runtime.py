@@ -47,12 +47,16 @@ def database() -> Iterator[Connection]:
 
 def source_of(account: Account, settings: Settings, connection: Connection) -> Any:
     """The source of one account, with its credentials and what the store knows already."""
+    from triage.config import place_of
+    from triage.core.errors import ConfigError
     from triage.ops.sources import for_account
     from triage_airflow.connections import credentials_of
 
-    return for_account(
-        connection, account, settings, credentials_of(account.connection, expected=account.source)
-    )
+    try:
+        credentials = credentials_of(account.connection, expected=account.source)
+    except ConfigError as error:
+        raise ConfigError(f"{place_of(account.name, 'connection')}: {error}") from None
+    return for_account(connection, account, settings, credentials)
 
 
 def announce(report: Report, events: Any) -> dict[str, Any]:

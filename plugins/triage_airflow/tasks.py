@@ -86,7 +86,9 @@ def replay(what: str, since: str, account_name: str, events: Any) -> dict[str, A
         settings = load()
         account = settings.triage.account(account_name) if account_name or what == "resync" else None
         if what == "decide":
-            report.kept = again.forget(connection, since=_moment(since), account=account.name if account else None)
+            report.kept = again.forget(
+                connection, since=_moment(since), account=account.name if account else None
+            )
         elif what == "refresh":
             report.kept = again.refresh_all(connection)
         elif account is not None:
@@ -102,5 +104,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"`since` is {text!r}, not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00") from None
+        raise ConfigError(
+            f"`since` is {text!r}, not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -52,7 +52,9 @@ def clean(environment: dict[str, str]) -> dict[str, str]:
 def _airflow_is_not_imported_yet() -> None:
     """Airflow reads where its home is when it is imported: at the first entry it must not be there."""
     if "airflow.configuration" in sys.modules:
-        raise RuntimeError("airflow was imported before its sandbox was made; import it inside the tests only")
+        raise RuntimeError(
+            "airflow was imported before its sandbox was made; import it inside the tests only"
+        )
 
 
 @contextmanager

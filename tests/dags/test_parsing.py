@@ -11,7 +11,17 @@ import pytest
 
 from tests.dags import sandbox
 
-HEAVY = ["spacy", "thinc", "googleapiclient", "google.auth", "tweepy", "psycopg2", "sklearn", "numpy", "pandas"]
+HEAVY = [
+    "spacy",
+    "thinc",
+    "googleapiclient",
+    "google.auth",
+    "tweepy",
+    "psycopg2",
+    "sklearn",
+    "numpy",
+    "pandas",
+]
 
 PARSE = """
 import json, runpy, sys
@@ -75,10 +85,17 @@ def test_the_check_of_names_would_notice() -> None:
 
 
 def test_dags_and_plugins_do_not_share_a_name() -> None:
-    names = [p.stem for folder in (sandbox.DAGS, sandbox.PLUGINS) for p in folder.iterdir() if not p.name.startswith((".", "_"))]
+    names = [
+        p.stem
+        for folder in (sandbox.DAGS, sandbox.PLUGINS)
+        for p in folder.iterdir()
+        if not p.name.startswith((".", "_"))
+    ]
     assert len(names) == len(set(names))
 
 
 def test_the_dags_folder_holds_only_dag_files() -> None:
     for path in sandbox.DAGS.glob("*.py"):
-        assert "DAG(" in path.read_text(encoding="utf-8"), f"{path.name} defines no DAG; helpers belong to triage_airflow"
+        assert "DAG(" in path.read_text(encoding="utf-8"), (
+            f"{path.name} defines no DAG; helpers belong to triage_airflow"
+        )

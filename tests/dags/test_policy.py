@@ -105,20 +105,31 @@ def test_replay_refuses_what_it_does_not_know(bag: Any) -> None:
         bag.dags["replay"].params["what"] = "everything"
 
 
+EVERY_MINUTE = 'schedule: "* * * * *"'
 BROKEN = {
-    "unknown topic": (
-        "triage.yaml", "    schedule:", "    topic: deffect\n    schedule:", "unknown topic 'deffect'; choose one of",
+    "unknown topic": ("triage.yaml", EVERY_MINUTE, "topic: defect", "unknown topic 'defect'; choose one of"),
+    "two accounts of one name": ("triage.yaml", "volmera_x", "care", "two accounts are named 'care'; rename"),
+    "no connection": (
+        "triage.yaml",
+        "    connection: x_volmera\n",
+        "",
+        "connection: this setting is missing",
     ),
-    "two accounts of one name": ("triage.yaml", "name: volmera_x", "name: care", "two accounts are named 'care'; rename"),
-    "no connection": ("triage.yaml", "    connection: x_volmera\n", "", "connection: this setting is missing; add it"),
     "unknown source": ("triage.yaml", "source: x\n", "source: pigeon\n", "Input should be 'gmail' or 'x'"),
-    "schedule": ("triage.yaml", 'schedule: "* * * * *"', 'schedule: "often and early"', "'often and early' is not a schedule; write five cron"),
-    "interval": ("triage.yaml", 'schedule: "* * * * *"', "schedule: 10x", "'10x' is not a schedule; write five cron"),
-    "pattern": (
-        "topics.yaml", "    severity: 1\n    target: 15m\n", "    patterns: ['(burn']\n    severity: 1\n    target: 15m\n",
-        "pattern '(burn' does not compile",
+    "schedule": (
+        "triage.yaml",
+        EVERY_MINUTE,
+        "schedule: often",
+        "'often' is not a schedule; write five cron",
     ),
-}  # fmt: skip
+    "interval": ("triage.yaml", EVERY_MINUTE, "schedule: 10x", "'10x' is not a schedule; write five cron"),
+    "pattern": (
+        "topics.yaml",
+        "target: 15m",
+        "target: 15m\n    patterns: ['(burn']",
+        "'(burn' does not compile",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -143,9 +154,16 @@ def test_a_wrong_configuration_is_refused_with_file_line_and_mend(
 def test_the_line_that_is_named_is_the_faulty_one(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
-    lines = (CONFIG / "triage.yaml").read_text(encoding="utf-8").replace("name: volmera_x", "name: care").splitlines()
+    lines = (
+        (CONFIG / "triage.yaml")
+        .read_text(encoding="utf-8")
+        .replace("name: volmera_x", "name: care")
+        .splitlines()
+    )
     (tmp_path / "triage.yaml").write_text("\n".join(lines), encoding="utf-8")
-    (tmp_path / "topics.yaml").write_text((CONFIG / "topics.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "topics.yaml").write_text(
+        (CONFIG / "topics.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     monkeypatch.setenv("TRIAGE_CONFIG", str(tmp_path))
     second = [number for number, line in enumerate(lines, 1) if "name: care" in line][1]
     (error,) = DagBag(sandbox.DAGS / "collect.py").import_errors.values()

@@ -26,12 +26,11 @@ MAILBOX = "care@volmera.example"
 
 @dataclass(kw_only=True)
 class Stage:
-    """Stand-ins, a database, and Airflow's view of the DAG files."""
+    """Stand-ins and a database."""
 
     gmail: Server
     x: Server
     dsn: str
-    bag: Any
 
     def mail(self, thread: str, text: str, *, sender: str = "jane@example.org", **headers: str) -> None:
         """Deliver a mail that was sent a minute ago."""
@@ -45,9 +44,17 @@ class Stage:
         raw = base64.urlsafe_b64encode(mail.as_bytes()).decode()
         self.gmail.control(f"mailboxes/{MAILBOX}/deliver", {"messages": [{"raw": raw, "thread": thread}]})
 
-    def run(self, dag_id: str, **conf: Any) -> Any:
-        """One run of a DAG, to its end."""
-        return self.bag.dags[dag_id].test(run_conf=conf or None)
+    def run(self, dag_id: str, *, retries: int | None = None, **conf: Any) -> Any:
+        """One run of a DAG, to its end. The file is read anew: a run leaves its parameters on the DAG object.
+
+        `retries`: so many, without the pause between them.
+        """
+        from airflow.dag_processing.dagbag import DagBag
+
+        dag = DagBag(sandbox.DAGS).dags[dag_id]
+        for task in dag.tasks if retries is not None else ():
+            task.retries, task.retry_delay = retries, timedelta(0)
+        return dag.test(run_conf=conf or None)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What the database holds."""
@@ -60,16 +67,21 @@ class Stage:
 
     def labels(self, thread: str) -> set[str]:
         """Our labels on the messages of the conversation whose subject is `thread`."""
-        ids = {r["native_id"] for r in self.rows(f"SELECT native_id FROM triage.message WHERE subject ~ '{thread}'")}
+        ids = {
+            r["native_id"]
+            for r in self.rows(f"SELECT native_id FROM triage.message WHERE subject ~ '{thread}'")
+        }
         return {
-            name for m in self.box()["messages"] if m["id"] in ids for name in m["labels"] if name.startswith("Triage/")
+            name
+            for m in self.box()["messages"]
+            if m["id"] in ids
+            for name in m["labels"]
+            if name.startswith("Triage/")
         }
 
 
 @pytest.fixture
-def stage(
-    dsn: str, login: Callable[..., str], monkeypatch: pytest.MonkeyPatch, bag: Any
-) -> Iterator[Stage]:
+def stage(dsn: str, login: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A stage whose connections Airflow knows."""
     sandbox.metadata_database()
     at = urlsplit(login("triage_pipeline"))
@@ -94,7 +106,7 @@ def stage(
         }  # fmt: skip
         for name, value in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(value))
-        yield Stage(gmail=gmail, x=x, dsn=dsn, bag=bag)
+        yield Stage(gmail=gmail, x=x, dsn=dsn)
 
 
 def _events() -> list[tuple[str, dict[str, Any]]]:
@@ -114,9 +126,21 @@ def _tries(run: Any) -> dict[str, tuple[str, int]]:
 
 def _fill(stage: Stage) -> None:
     stage.mail("burnt", "My mixer caught fire and burned my hand. What shall I do?")
-    stage.mail("retard", "Bonjour, ma commande devait arriver lundi et je n'ai toujours rien reçu. Où est-elle ?")
-    stage.mail("news", "Our kitchen newsletter of the week.", sender="news@shop.example", List_Id="<news.shop.example>")
-    post = {"author": "gwen", "author_name": "Gwen", "text": "@volmera my Duo7 smokes, is it recalled?", "lang": "en"}
+    stage.mail(
+        "retard", "Bonjour, ma commande devait arriver lundi et je n'ai toujours rien reçu. Où est-elle ?"
+    )
+    stage.mail(
+        "news",
+        "Our kitchen newsletter of the week.",
+        sender="news@shop.example",
+        List_Id="<news.shop.example>",
+    )
+    post = {
+        "author": "gwen",
+        "author_name": "Gwen",
+        "text": "@volmera my Duo7 smokes, is it recalled?",
+        "lang": "en",
+    }
     stage.x.control("deliver", {"posts": [{"id": "p1", "created_at": _ago(5), **post}]})
 
 
@@ -128,14 +152,18 @@ def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixt
     _fill(stage)
     before = len(_events())
     assert _tries(stage.run("collect_care")) == {"pull": ("success", 1)}
-    assert re.search(r"collect care: read 3, kept 3, skipped 0, quarantined 0, failed 0, quota \d+", capfd.readouterr().out)
+    assert re.search(
+        r"collect care: read 3, kept 3, skipped 0, quarantined 0, failed 0, quota \d+", capfd.readouterr().out
+    )
     assert _tries(stage.run("collect_volmera_x")) == {"pull": ("success", 1)}
     assert "collect volmera_x: read 1, kept 1" in capfd.readouterr().out
     (mails, posts) = _events()[before:]
     assert (mails[0], mails[1]["account"], mails[1]["kept"]) == ("collect_care", "care", 3)
     assert mails[1]["quota"] == sum(mails[1]["units"].values()) > 0
     assert (posts[0], posts[1]["account"], posts[1]["kept"]) == ("collect_volmera_x", "volmera_x", 1)
-    assert stage.rows("SELECT count(*) AS n FROM triage.unanswered_queue WHERE topic = 'unsure'") == [{"n": 3}]
+    assert stage.rows("SELECT count(*) AS n FROM triage.unanswered_queue WHERE topic = 'unsure'") == [
+        {"n": 3}
+    ]
 
     decided = stage.run("triage")
     assert _tries(decided) == {"classify": ("success", 1), "label": ("success", 1)}
@@ -153,11 +181,17 @@ def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixt
     assert "audit: collected 3, answered 0, waiting 3, dismissed 0, queue_rows 3" in capfd.readouterr().out
 
 
-def test_nothing_new_wakes_nobody_and_changes_nothing(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_new_wakes_nobody_and_changes_nothing(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     _fill(stage)
     for dag_id in ("collect_care", "collect_volmera_x", "triage"):
         stage.run(dag_id)
-    events, box, queue = len(_events()), stage.box(), stage.rows("SELECT * FROM triage.unanswered_queue ORDER BY 1")
+    events, box, queue = (
+        len(_events()),
+        stage.box(),
+        stage.rows("SELECT * FROM triage.unanswered_queue ORDER BY 1"),
+    )
     capfd.readouterr()
     for dag_id in ("collect_care", "collect_volmera_x", "triage"):
         assert stage.run(dag_id).state == "success"
@@ -175,14 +209,18 @@ def test_a_reply_from_gmail_takes_row_and_label_away_and_a_new_mail_brings_them_
     for dag_id in cycle:
         stage.run(dag_id)
     first = stage.rows("SELECT waiting_since FROM triage.unanswered_queue")
-    thread = stage.box()["messages"][0]["threadId"]
+    (thread,) = {message["thread"] for message in stage.box()["messages"]}
     person = f"mailboxes/{MAILBOX}/person"
-    stage.gmail.control(person, {"action": "reply", "thread": thread, "text": "Please see a doctor. We call you."})
+    stage.gmail.control(
+        person, {"action": "reply", "thread": thread, "text": "Please see a doctor. We call you."}
+    )
     for dag_id in cycle:
         stage.run(dag_id)
     assert stage.rows("SELECT * FROM triage.unanswered_queue") == []
     assert "Triage/Unanswered" not in stage.labels("burnt")
-    stage.mail("burnt", "You did not call and my hand hurts more than ever!", In_Reply_To="<burnt.24@example.org>")
+    stage.mail(
+        "burnt", "You did not call and my hand hurts more than ever!", In_Reply_To="<burnt.24@example.org>"
+    )
     for dag_id in cycle:
         stage.run(dag_id)
     second = stage.rows("SELECT waiting_since FROM triage.unanswered_queue")
@@ -200,12 +238,14 @@ def test_replay_decides_again_and_comes_to_the_same(stage: Stage, capfd: pytest.
     assert stage.run("replay", what="decide", account="care").state == "success"
     assert "replay decide care: read 0, kept 2" in capfd.readouterr().out
     assert [(dag, figures["kept"]) for dag, figures in _events()[before:]] == [("replay", 2)]
-    assert stage.rows("SELECT count(*) AS n FROM triage.message WHERE decision_id IS NULL AND direction = 'inbound'") == [
-        {"n": 2}
-    ]
+    assert stage.rows(
+        "SELECT count(*) AS n FROM triage.message WHERE decision_id IS NULL AND direction = 'inbound'"
+    ) == [{"n": 2}]
     stage.run("triage")
     assert stage.run("replay", what="refresh").state == "success"
-    assert stage.rows("SELECT conversation_id, topic, due_at FROM triage.unanswered_queue ORDER BY 1") == queue
+    assert (
+        stage.rows("SELECT conversation_id, topic, due_at FROM triage.unanswered_queue ORDER BY 1") == queue
+    )
 
 
 def test_resync_reads_the_window_again_and_stores_nothing_twice(stage: Stage) -> None:
@@ -234,7 +274,9 @@ def test_replay_names_a_wrong_parameter_with_its_mend(
     assert _tries(run) == {"replay": ("failed", 1)}
 
 
-def test_a_revoked_token_fails_at_once_and_stores_nothing(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_revoked_token_fails_at_once_and_stores_nothing(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     _fill(stage)
     stage.gmail.control("tokens/revoke", {"token": f"refresh-{MAILBOX}"})
     before = len(_events())
@@ -249,20 +291,20 @@ def test_a_missing_connection_fails_at_once_with_file_line_and_mend(
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_GMAIL_CARE")
     assert _tries(stage.run("collect_care")) == {"pull": ("failed", 1)}
+    said = capfd.readouterr().out
     assert re.search(
-        r"triage\.yaml:\d+: connection 'gmail_care' does not exist; create it in Airflow", capfd.readouterr().out
-    )
+        r"triage\.yaml:\d+: connection 'gmail_care' does not exist; create it in Airflow", said
+    ), said
 
 
-def test_a_broken_service_is_tried_again_and_nothing_is_lost(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_service_is_tried_again_and_nothing_is_lost(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     _fill(stage)
-    stage.gmail.control("faults", {"kind": "status", "method": "gmail.users.getProfile", "status": 503, "times": 3})
-    pull = stage.bag.dags["collect_care"].task_dict["pull"]
-    patience, pull.retry_delay = pull.retry_delay, timedelta(0)
-    try:
-        run = stage.run("collect_care")
-    finally:
-        pull.retry_delay = patience
+    stage.gmail.control(
+        "faults", {"kind": "status", "method": "gmail.users.getProfile", "status": 503, "times": 3}
+    )
+    run = stage.run("collect_care", retries=1)
     out = capfd.readouterr().out
     assert "new_state=up_for_retry" in out or "UP_FOR_RETRY" in out
     assert "Airflow tries again" in out
@@ -273,19 +315,23 @@ def test_a_broken_service_is_tried_again_and_nothing_is_lost(stage: Stage, capfd
 def test_a_database_that_is_away_is_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    gone = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "schema": "triage", "login": "a", "password": "b"}
+    gone = {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": 1,
+        "schema": "triage",
+        "login": "a",
+        "password": "b",
+    }
     monkeypatch.setenv("AIRFLOW_CONN_TRIAGE_DB", json.dumps(gone))
-    pull = stage.bag.dags["collect_care"].task_dict["pull"]
-    patience, pull.retry_delay, tries, pull.retries = pull.retry_delay, timedelta(0), pull.retries, 1
-    try:
-        run = stage.run("collect_care")
-    finally:
-        pull.retry_delay, pull.retries = patience, tries
+    run = stage.run("collect_care", retries=1)
     assert _tries(run) == {"pull": ("failed", 2)}
     assert "PostgreSQL cannot be reached" in capfd.readouterr().out
 
 
-def test_care_is_red_when_the_ledger_does_not_balance(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_care_is_red_when_the_ledger_does_not_balance(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     _fill(stage)
     stage.run("collect_care")
     with db.connect(stage.dsn) as connection, db.transaction(connection):

@@ -71,7 +71,9 @@ class TestEveryService:
     def test_finds_each_secret_it_reads_in_its_own_folder_only(self, name: str, tmp_path: Path) -> None:
         _keys(tmp_path)
         service = SERVICES[name]
-        said = json.dumps([service.get("environment", {}), service["command"], service.get("healthcheck", {})])
+        said = json.dumps(
+            [service.get("environment", {}), service["command"], service.get("healthcheck", {})]
+        )
         mounted = {volume.split(":")[1] for volume in service.get("volumes", [])}
         for path in re.findall(r"/keys/\w+/[\w.]+", said):
             assert str(Path(path).parent) in mounted
@@ -89,7 +91,9 @@ def test_data_is_out_of_reach_from_outside() -> None:
 def test_no_secret_is_written_into_the_file() -> None:
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
-            if re.search("password|secret_key|jwt|fernet|dsn|sql_alchemy|broker|result_backend", key, re.IGNORECASE):
+            if re.search(
+                "password|secret_key|jwt|fernet|dsn|sql_alchemy|broker|result_backend", key, re.IGNORECASE
+            ):
                 assert key.endswith(("_CMD", "_FILE")), key
                 assert "://" not in value
 
@@ -132,7 +136,9 @@ def test_the_option_is_one_of_airflows(name: str) -> None:
     described = conf.configuration_description
     assert plain in described[section]["options"], f"Airflow has no [{section}] {plain}"
     if plain != option:
-        assert (section, plain) in conf.sensitive_config_values, f"Airflow reads no command for [{section}] {plain}"
+        assert (section, plain) in conf.sensitive_config_values, (
+            f"Airflow reads no command for [{section}] {plain}"
+        )
 
 
 def test_the_secrets_backend_exists_and_reads_our_connection(tmp_path: Path) -> None:
@@ -149,7 +155,9 @@ def test_the_secrets_backend_exists_and_reads_our_connection(tmp_path: Path) -> 
 def _commands(name: str) -> list[list[str]]:
     """The commands of a service, those inside `sh -c` too."""
     words = [word.replace("$$", "$") for word in SERVICES[name]["command"]]
-    check = [word.replace("$$", "$") for word in SERVICES[name].get("healthcheck", {}).get("test", ["CMD", "true"])]
+    check = [
+        word.replace("$$", "$") for word in SERVICES[name].get("healthcheck", {}).get("test", ["CMD", "true"])
+    ]
     shell = words[2] if words[:2] == ["sh", "-ec"] else None
     found = [shlex.split(part) for part in shell.split("&&")] if shell else [words]
     return [*found, check[1:] if check[0] == "CMD" else shlex.split(check[1])]
@@ -173,7 +181,9 @@ def test_the_command_exists_and_takes_these_arguments(name: str, command: list[s
 
         parser().parse_args(arguments)
     elif program == "python" and arguments[0] == "-m":
-        module = importlib.import_module(f"{arguments[1]}.__main__" if _is_package(arguments[1]) else arguments[1])
+        module = importlib.import_module(
+            f"{arguments[1]}.__main__" if _is_package(arguments[1]) else arguments[1]
+        )
         with pytest.raises(SystemExit) as ended:
             module.main([*arguments[2:], "--help"])
         assert ended.value.code == 0
@@ -202,8 +212,16 @@ def test_worker_and_lock_agree_about_celery() -> None:
 
 def test_the_image_copies_what_exists_and_the_build_sees_it() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    seen = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"}
-    copied = [word for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    seen = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line[:1] == "!"
+    }
+    copied = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
     assert copied
     for word in copied:
         assert (ROOT / word).exists(), f"Dockerfile copies {word}"
@@ -214,13 +232,17 @@ def test_the_image_copies_what_exists_and_the_build_sees_it() -> None:
 
 
 def test_image_and_package_carry_one_version() -> None:
-    assert {s["image"] for s in OURS.values()} == {f"inbox-triage:{importlib.metadata.version('inbox-triage')}"}
+    assert {s["image"] for s in OURS.values()} == {
+        f"inbox-triage:{importlib.metadata.version('inbox-triage')}"
+    }
 
 
 def test_the_stand_ins_are_where_the_demo_connections_point() -> None:
     given = json.loads((ROOT / "deploy" / "demo_connections.json").read_text(encoding="utf-8"))
     settings = yaml.safe_load((ROOT / "config" / "triage.yaml").read_text(encoding="utf-8"))
-    assert {a["connection"]: a["source"] for a in settings["accounts"]} == {k: v["conn_type"] for k, v in given.items()}
+    assert {a["connection"]: a["source"] for a in settings["accounts"]} == {
+        k: v["conn_type"] for k, v in given.items()
+    }
     for conn in given.values():
         port = conn["extra"]["api_endpoint"].rpartition(":")[2]
         assert port in SERVICES[conn["conn_type"]]["command"]

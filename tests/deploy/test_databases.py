@@ -64,7 +64,11 @@ def test_tasks_may_use_the_tables_and_nothing_else(keys: Path) -> None:
     with db.connect(_tasks_dsn(keys)) as connection:
         with db.transaction(connection):
             assert db.rows(connection, "SELECT collected FROM triage.ledger") == [{"collected": 0}]
-        for forbidden in ("CREATE TABLE triage.x (id int)", "DROP TABLE triage.message", "DELETE FROM triage.audit"):
+        for forbidden in (
+            "CREATE TABLE triage.x (id int)",
+            "DROP TABLE triage.message",
+            "DELETE FROM triage.audit",
+        ):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege), db.transaction(connection):
                 db.execute(connection, forbidden)
 
@@ -77,7 +81,9 @@ def test_tasks_cannot_enter_airflows_database(keys: Path) -> None:
 def test_a_second_start_keeps_every_secret(keys: Path) -> None:
     before = {path: path.read_text() for path in keys.rglob("*") if path.is_file()}
     port = (keys / "airflow" / "migrate_dsn").read_text().rpartition("/")[0].rpartition(":")[2]
-    subprocess.run([*KEYS, str(keys), "--postgres", f"127.0.0.1:{port}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*KEYS, str(keys), "--postgres", f"127.0.0.1:{port}"], check=True, stdout=subprocess.DEVNULL
+    )
     assert {path: path.read_text() for path in keys.rglob("*") if path.is_file()} == before
 
 

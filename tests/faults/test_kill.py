@@ -40,7 +40,8 @@ TABLES = {
         SELECT m.native_id, d.topic, d.topics, d.evidence, d.decided_by, d.model, d.taxonomy
         FROM triage.classification d JOIN triage.message m ON m.id = d.message_id ORDER BY 1, 2""",
     "conversations": """
-        SELECT source, account, key, state::text, kind, waiting_since, topic FROM triage.conversation ORDER BY 1, 2, 3""",
+        SELECT source, account, key, state::text, kind, waiting_since, topic
+        FROM triage.conversation ORDER BY 1, 2, 3""",
     "queue": """
         SELECT source, account, conversation, topic, severity, priority, kind, intent, waiting_since, due_at, author,
                excerpt, messages, claimed_by FROM triage.unanswered_queue ORDER BY 1, 2, 3""",
@@ -97,7 +98,10 @@ POINTS: dict[str, tuple[int, Callable[[World], Any]]] = {
     "collect, page stored but not committed": (0, lambda w: _locked(w, "cursor")),
     "triage, decisions not stored": (2, lambda w: _locked(w, "classification")),
     "triage, decided but queue not refreshed": (2, lambda w: _locked(w, "unanswered_queue")),
-    "triage, labelled but not confirmed": (3, lambda w: _hanging(w, method="gmail.users.messages.batchModify", when="after")),
+    "triage, labelled but not confirmed": (
+        3,
+        lambda w: _hanging(w, method="gmail.users.messages.batchModify", when="after"),
+    ),
 }
 
 
@@ -112,8 +116,8 @@ def _world(dsn: str) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(fresh_dsn: Callable[[], str]) -> dict[str, str]:
-    with _world(fresh_dsn()) as world:
+def undisturbed(module_dsn: str) -> dict[str, str]:
+    with _world(module_dsn) as world:
         for verb in VERBS:
             _run(world, verb)
         return _picture(world)

@@ -12,7 +12,11 @@ from triage.core.errors import ConfigError
 def test_credentials_come_from_the_json_of_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     from triage_airflow.hooks import GmailHook
 
-    extra = {"refresh_token": "a/b+c=%", "keyfile_dict": {"type": "service_account"}, "api_endpoint": "http://127.0.0.1:1"}
+    extra = {
+        "refresh_token": "a/b+c=%",
+        "keyfile_dict": {"type": "service_account"},
+        "api_endpoint": "http://127.0.0.1:1",
+    }
     given = {"conn_type": "gmail", "login": "care@volmera.example", "password": "p@ss/word", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_GMAIL_CARE", json.dumps(given))
     held = GmailHook("gmail_care").credentials()
@@ -26,7 +30,9 @@ def test_a_form_filled_in_the_ui_survives_the_way_to_the_hook(monkeypatch: pytes
     from triage_airflow.hooks import XHook
 
     extra = {"api_endpoint": "http://127.0.0.1:1/x?y=1&z=%20"}
-    made = Connection(conn_id="x_form", conn_type="x", login="@volmera", password="AAA%2F=b+", extra=json.dumps(extra))
+    made = Connection(
+        conn_id="x_form", conn_type="x", login="@volmera", password="AAA%2F=b+", extra=json.dumps(extra)
+    )
     monkeypatch.setenv("AIRFLOW_CONN_X_FORM", made.get_uri())
     held = XHook("x_form").credentials()
     assert (held.login, held.password, held.extra) == ("@volmera", "AAA%2F=b+", extra)
@@ -36,7 +42,10 @@ def test_a_missing_connection_is_named_with_its_mend(monkeypatch: pytest.MonkeyP
     from triage_airflow.connections import credentials_of
 
     monkeypatch.delenv("AIRFLOW_CONN_GMAIL_CARE", raising=False)
-    with pytest.raises(ConfigError, match=r"'gmail_care' does not exist; create it in Airflow under Admin, Connections, as type gmail"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'gmail_care' does not exist; create it in Airflow under Admin, Connections, as type gmail",
+    ):
         credentials_of("gmail_care", expected="gmail")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import demo.gmail
+import demo.x
 from tests.dags import sandbox
 
 FIELDS = {
@@ -83,7 +85,9 @@ def _connection(conn_type: str, endpoint: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("conn_type", FIELDS)
-def test_the_button_answers_a_sentence_when_nobody_answers(conn_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_button_answers_a_sentence_when_nobody_answers(
+    conn_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from airflow.models.connection import Connection
 
     given = _connection(conn_type, _refused())
@@ -95,6 +99,25 @@ def test_the_button_answers_a_sentence_when_nobody_answers(conn_type: str, monke
     assert "\n" not in sentence
     assert "Traceback" not in sentence
     assert "s3cret" not in sentence
+
+
+def test_the_button_says_who_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.models.connection import Connection
+
+    with demo.gmail.serve() as gmail, demo.x.serve() as x:
+        gmail.control("mailboxes", {"address": "care@volmera.example", "aliases": []})
+        x.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["app-token"]})
+        given = {"gmail": _connection("gmail", gmail.url), "x": _connection("x", x.url)}
+        given["gmail"]["extra"]["refresh_token"] = "refresh-care@volmera.example"
+        given["gmail"]["extra"] |= {"client_id": "client-id", "client_secret": "client-secret"}
+        given["x"]["password"] = "app-token"
+        for conn_type, who in (("gmail", "care@volmera.example"), ("x", "@volmera (Volmera)")):
+            values = {**given[conn_type], "extra": json.dumps(given[conn_type]["extra"])}
+            made = Connection(conn_id="under_test", **values)
+            monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", made.get_uri())
+            good, sentence = made.test_connection()
+            assert good, sentence
+            assert who in sentence
 
 
 @pytest.mark.parametrize("conn_type", FIELDS)

@@ -56,13 +56,14 @@ class Tokenizer:
         return self
 
 
-@registry.tokenizers("triage.Tokenizer.v1")
+@registry.tokenizers("triage.Tokenizer.v1")  # type: ignore[untyped-decorator]
 def make_tokenizer() -> Any:
     """The tokenizer as config.cfg names it."""
 
     def make(nlp: Language) -> Tokenizer:
         # A word's shape, its likeness to a link and so on are never read here and cost half the time.
-        nlp.vocab.lex_attr_getters = {LOWER: str.lower, NORM: str.lower}
+        vocab: Any = nlp.vocab
+        vocab.lex_attr_getters = {LOWER: str.lower, NORM: str.lower}
         return Tokenizer(nlp.vocab)
 
     return make

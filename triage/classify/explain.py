@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nlargest
 from itertools import accumulate
+
+import numpy as np
 
 from triage.classify.linear import Floats
 from triage.classify.rules import Hit
@@ -25,7 +26,7 @@ def words(texts: Sequence[str], spaces: Sequence[bool], given: Floats) -> list[t
     gave: list[float] = given.tolist()
     ends = list(accumulate(map(int.__add__, map(len, texts), spaces)))
     found: dict[tuple[int, int], float] = {}
-    for token in nlargest(2 * MOST_WORDS, range(len(gave)), key=gave.__getitem__):
+    for token in np.argsort(-given, kind="stable")[: 2 * MOST_WORDS].tolist():
         if gave[token] <= 0 or len(found) == MOST_WORDS:
             break
         first, last = _whole(texts, spaces, token)

@@ -41,4 +41,5 @@ def _char_ngrams(word: str) -> list[int]:
 def pair_keys(left: Keys, right: Keys) -> Keys:
     """Keys of neighbouring words, from their own keys."""
     mixed = left.astype(np.uint64) * np.uint64(0x9E3779B1) + right.astype(np.uint64) * np.uint64(0x85EBCA6B)
-    return ((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    keys: Keys = ((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return keys

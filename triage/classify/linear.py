@@ -52,13 +52,11 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Raw scores (message x topic), and what is needed to say which token gave what."""
+    """Raw scores (message x topic), and what each token and each pair of tokens gave to every topic."""
 
     scores: Floats
-    tokens: Ints
     message: Ints
-    words: Floats
-    grams: Floats
+    given: Floats
     pairs: Floats
     pair_at: Ints
     starts: Ints
@@ -66,7 +64,7 @@ class Batch:
     def weights(self, topics: Ints) -> list[Floats]:
         """For each message, what each of its tokens added to the score of the topic chosen for it."""
         chosen = topics[self.message]
-        given = self.words[np.arange(len(chosen)), chosen] + self.grams[np.arange(len(chosen)), chosen]
+        given = self.given[np.arange(len(chosen)), chosen]
         for end in (0, 1):
             share = self.pairs[np.arange(len(self.pair_at)), topics[self.message[self.pair_at[:, end]]]] / 2
             np.add.at(given, self.pair_at[:, end], share)
@@ -85,7 +83,8 @@ def sum_by(values: npt.NDArray[np.float32], group: Ints, count: int) -> Floats:
 def first_of_each(group: Ints, key: npt.NDArray[np.uint32]) -> Ints:
     """Positions of the first occurrence of each key within its group, groups in order."""
     _, at = np.unique(group.astype(np.uint64) << np.uint64(32) | key, return_index=True)
-    return at.astype(np.int64)
+    order: Ints = at.astype(np.int64)
+    return order
 
 
 def neighbours(own: npt.NDArray[np.uint32], message: Ints) -> tuple[npt.NDArray[np.uint32], Ints]:
@@ -127,7 +126,8 @@ class Scorer:
         at = at[own[at] != 0]
         keys, pair_at = neighbours(own, message)
         pair_message = message[pair_at[:, 0]]
-        unique = first_of_each(pair_message, keys)
+        known = np.flatnonzero(self.weights.find(keys)[1])
+        unique = known[first_of_each(pair_message[known], keys[known])]
         pair_at, pair_message = pair_at[unique], pair_message[unique]
         pairs, pair_norms = self.weights.look_up(keys[unique])
 
@@ -136,15 +136,13 @@ class Scorer:
         gram_norm = sum_by(self._norms[1][used], message[at], count)
         by_word, by_gram = (1 / np.sqrt(np.maximum(n, 1e-9))[:, None] for n in (word_norm, gram_norm))
         topics = len(self.weights.bias)
-        words, grams = np.zeros((2, len(tokens), topics), np.float32)
-        words[at] = self._sums[0][used] * by_word[message[at]]
-        grams[at] = self._sums[1][used] * by_gram[message[at]]
+        gave = self._sums[0][used] * by_word[message[at]] + self._sums[1][used] * by_gram[message[at]]
         pairs = pairs * by_word[pair_message]
-        scores = self.weights.bias + sum_by(words[at] + grams[at], message[at], count)
-        scores = scores + sum_by(pairs, pair_message, count)
+        scores = self.weights.bias + sum_by(gave, message[at], count) + sum_by(pairs, pair_message, count)
+        given = np.zeros((len(tokens), topics), np.float32)
+        given[at] = gave
         starts = np.cumsum(lengths) - lengths
-        return Batch(scores=scores, tokens=tokens, message=message, words=words, grams=grams, pairs=pairs,
-                     pair_at=pair_at, starts=starts)  # fmt: skip
+        return Batch(scores=scores, message=message, given=given, pairs=pairs, pair_at=pair_at, starts=starts)
 
     def _learn(self, new: set[str]) -> None:
         """Keep the sums of words that were never seen."""

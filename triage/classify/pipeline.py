@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import spacy
@@ -12,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from triage.classify import explain
-from triage.classify.decide import Taxonomy, decide, intent
+from triage.classify.decide import LEAST_SEVERE, Taxonomy, decide, intent
 from triage.classify.document import GIVEN, HITS, LANG, SPACES, TEXT, WORDS
 from triage.classify.language import READ, identify
 from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
@@ -42,13 +43,13 @@ class Classifier:
         self.model = model
         self.taxonomy = f"{topics.version}-{_digest_of_topics(topics)}"
         self._nlp = nlp
-        self._topics = [key for key in topics.topics if key != UNSURE]
+        self._topics = sorted(key for key in topics.topics if key != UNSURE)
         textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
         if textcat.settings is None:
             raise ConfigError("the shipped model is not trained; run `triage train`")
         self.settings = textcat.settings
         threshold = dict(zip(self.settings.topics, self.settings.threshold, strict=True))
-        severity = {key: topics.topics[key].severity or 4 for key in self._topics}
+        severity = {key: t.severity or LEAST_SEVERE for key, t in topics.topics.items()}
         self._taxonomy = Taxonomy(severity=severity, threshold=threshold)
         rules: Rules = nlp.get_pipe("triage_rules")  # type: ignore[assignment]
         rules.use([*topic_rules(topics), *intent_rules()])
@@ -81,12 +82,13 @@ class Classifier:
     def _decide(self, doc: Doc, cleaned: Cleaned, subject: str, text: str) -> Classification:
         hits: list[Hit] = doc.user_data[HITS]
         lang: str = doc.user_data[LANG]
-        scores = {key: round(doc.cats.get(key, 0.0), 4) for key in self._topics}
+        scores = {key: doc.cats.get(key, 0.0) for key in self._topics}
         guess = best(doc.cats, self._topics)
         verdict = decide(scores, guess, hits, lang, self._taxonomy)
+        ranked = sorted(self._topics, key=scores.__getitem__, reverse=True)
         if verdict.by is DecidedBy.RULE:
             scores[verdict.topic] = 1.0
-        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0] != verdict.topic, pair[0]))
+            ranked.sort(key=verdict.topic.__ne__)
         quoter = explain.Quoter(subject, text, cleaned)
         evidence = [quoter.rule(hit) for hit in hits[: explain.MOST_RULES]]
         if verdict.by is DecidedBy.MODEL and lang in READ and guess == best(doc.cats):
@@ -95,7 +97,7 @@ class Classifier:
             evidence += [quoter.word(*found) for found in words]
         return Classification(
             topic=verdict.topic,
-            topics=tuple(TopicScore(topic=topic, score=score) for topic, score in ranked),
+            topics=tuple([_score(topic, scores[topic]) for topic in ranked]),
             intent=intent(hits, verdict.topic, cleaned.text),
             abstained=verdict.topic == UNSURE,
             evidence=tuple(evidence),
@@ -105,6 +107,11 @@ class Classifier:
             model=self.model,
             taxonomy=self.taxonomy,
         )
+
+
+@lru_cache(maxsize=65_536)
+def _score(topic: str, score: float) -> TopicScore:
+    return TopicScore(topic=topic, score=score)
 
 
 def load(topics: Topics, path: Path = MODEL) -> Classifier:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import minibatch
 
 from triage.classify.document import GIVEN, WORDS
 from triage.classify.linear import Floats, Scorer, Weights
@@ -40,8 +40,8 @@ class Settings:
 
 
 def best(cats: dict[str, float], allowed: Iterable[str] | None = None) -> str:
-    """The topic with the highest score; the alphabet settles a tie. Empty when there is no topic."""
-    keys = sorted(cats if allowed is None else (k for k in allowed if k in cats))
+    """The topic with the highest score; the first settles a tie. Empty when there is no topic."""
+    keys = cats if allowed is None else [k for k in allowed if k in cats]
     return max(keys, key=cats.__getitem__, default="")
 
 
@@ -77,7 +77,8 @@ class TextCat:
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
         """Score messages in batches."""
-        for docs in minibatch(stream, batch_size):
+        waiting = iter(stream)
+        while docs := list(islice(waiting, batch_size)):
             self._score(docs)
             yield from docs
 
@@ -88,7 +89,9 @@ class TextCat:
         chances = calibrated(batch.scores, self._slope, self._offset)
         given = batch.weights(chances.argmax(axis=1))
         topics = self.settings.topics
-        for doc, chance, weights in zip(docs, chances.tolist(), given, strict=True):
+        for doc, chance, weights in zip(
+            docs, chances.astype(np.float64).round(4).tolist(), given, strict=True
+        ):
             doc.cats = dict(zip(topics, chance, strict=True))
             doc.user_data[GIVEN] = weights
 
@@ -116,4 +119,5 @@ class TextCat:
 
 def calibrated(scores: Floats, slope: Floats, offset: Floats) -> Floats:
     """Raw scores as chances, topic by topic."""
-    return (1 / (1 + np.exp(-(scores * slope + offset)))).astype(np.float32)
+    chances: Floats = (1 / (1 + np.exp(-(scores * slope + offset)))).astype(np.float32)
+    return chances

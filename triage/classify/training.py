@@ -19,7 +19,7 @@ from spacy.training import Example as SpacyExample
 from spacy.util import load_config, load_model_from_config, registry
 
 from triage.classify import calibrate, corpus, pipeline
-from triage.classify.document import LANG, WORDS
+from triage.classify.document import LANG, TEXT, WORDS
 from triage.classify.features import word_features
 from triage.classify.linear import Weights, first_of_each, neighbours
 from triage.classify.textcat import Settings, TextCat, calibrated
@@ -110,7 +110,7 @@ class Matrix:
 
     def rows(self, idf: npt.NDArray[np.float16]) -> Any:
         """All messages as a sparse matrix, halves scaled to length one, as linear.py does when it scores."""
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
         value = idf.astype(np.float64)[self.column]
         place = self.message * 2 + self.half
@@ -123,12 +123,8 @@ def _one_against_rest(x: Any, truth: npt.NDArray[np.str_], topics: Sequence[str]
     """Coefficients (topic x feature) and biases of balanced logistic regressions."""
     from sklearn.linear_model import LogisticRegression
 
-    made = [
-        LogisticRegression(
-            C=c, solver="liblinear", dual=True, class_weight="balanced", random_state=seed, max_iter=1000
-        ).fit(x, truth == t)
-        for t in topics
-    ]
+    how: dict[str, Any] = {"solver": "liblinear", "dual": True, "class_weight": "balanced", "max_iter": 1000}
+    made = [LogisticRegression(C=c, random_state=seed, **how).fit(x, truth == topic) for topic in topics]
     return np.vstack([m.coef_[0] for m in made]), np.array([m.intercept_[0] for m in made])
 
 
@@ -160,6 +156,10 @@ def fit(docs: Sequence[Doc], *, folds: int, seed: int, regularisation: float) ->
     severe = {key for key, topic in load_topics().topics.items() if topic.severity == 1}
     threshold = calibrate.thresholds(chances, topics, truth, severe)
 
+    read = [
+        corpus.Example(text=doc.user_data[TEXT], topic=topic, lang=lang)
+        for doc, topic, lang in zip(docs, truth.tolist(), langs.tolist(), strict=True)
+    ]
     idf = matrix.idf(np.arange(len(docs)))
     coefficients, bias = _one_against_rest(matrix.rows(idf), truth, topics, regularisation, seed)
     scale = np.abs(coefficients).max(axis=1) / 127
@@ -177,7 +177,7 @@ def fit(docs: Sequence[Doc], *, folds: int, seed: int, regularisation: float) ->
         slope=slope.tolist(),
         offset=offset.tolist(),
         threshold=threshold,
-        corpus=corpus.digest([corpus.Example(text=d.text, topic=t, lang=g) for d, t, g in zip(docs, truth.tolist(), langs.tolist(), strict=True)]),
+        corpus=corpus.digest(read),
         examples=len(docs),
         figures=figures(chances, topics, truth, langs, np.array(threshold)),
     )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Training on a small corpus: it learns, twice the same bytes, and a broken corpus is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from triage.classify import corpus
+from triage.classify.pipeline import load
+from triage.classify.training import train
+from triage.config import Topics
+from triage.core.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for one in corpus.read():
+        if one.topic in ("billing", "delivery", "data_breach"):
+            file = folder / one.lang / f"{one.topic}.txt"
+            file.parent.mkdir(exist_ok=True)
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(one.text + "\n")
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def test_twice_the_same_bytes_and_it_has_learnt(small: Path, tmp_path: Path, topics: Topics) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    settings = train(first, small)
+    train(second, small)
+    train(second, small)
+    assert files(first) == files(second)
+    assert settings.topics == ["billing", "data_breach", "delivery"]
+    assert settings.figures["macro_f1"] > 0.5
+    one, other = load(topics, first), load(topics, second)
+    assert one.model == other.model
+    found = one.classify([("", "Where is my parcel? The courier never came.", "")])[0]
+    assert found.topics[0].topic == "delivery"
+
+
+def test_an_empty_corpus_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no corpus here"):
+        train(tmp_path / "out", tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_model_is_told(tmp_path: Path, topics: Topics) -> None:
+    with pytest.raises(ConfigError, match="triage train"):
+        load(topics, tmp_path)

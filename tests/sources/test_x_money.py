@@ -1,0 +1,97 @@
+"""What X costs, against what the stand-in bills: units, budgets, credits, rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+import demo.x
+from demo.common.serving import Server
+from tests.sources.x_world import World
+from triage.core.errors import Retry
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with demo.x.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def world(server: Server) -> World:
+    return World(server)
+
+
+def test_a_budget_below_the_smallest_page_pauses_without_asking(world: World) -> None:
+    world.many(30)
+    source = world.source()
+    cursor = world.keep(source.pull(None))
+    before = world.server.control("stats")["requests"]
+    page = source.pull(cursor, budget=54_999)
+    assert page.paused.startswith("budget: ")
+    assert page.cursor == cursor
+    assert (page.messages, page.has_more) == ((), False)
+    assert world.server.control("stats")["requests"] == before
+    assert source.pull(None, budget=0).paused
+
+
+def test_a_small_budget_takes_smaller_pages_and_is_never_overdrawn(world: World) -> None:
+    world.many(30, text="@volmera #Volmera {}")
+    source, cursor, more = world.source(page_size=100), None, True
+    for _ in range(40):
+        page = source.pull(cursor, budget=170_000)
+        assert not page.paused
+        assert sum(page.units.values()) <= 170_000
+        cursor, more = world.keep(page), page.has_more
+        if not more:
+            break
+    assert not more
+    assert set(world.stored) == world.live()
+
+
+def test_what_is_counted_is_what_x_bills_when_nobody_writes_twice(world: World) -> None:
+    world.many(25, text="@volmera #Volmera {}")
+    world.many(12, text="only #Volmera {}", prefix="tags")
+    world.round(world.source())
+    assert world.units == {"mention": 25_000, "post": 60_000, "user": 380_000}
+    assert sum(world.units.values()) == world.billed()
+
+
+def test_what_is_counted_is_never_below_what_x_bills_on_a_day(world: World) -> None:
+    for n in range(30):
+        world.post(f"p{n}", f"user{n % 7}", text=f"@volmera {'#Volmera' if n % 3 else ''} {n}", ago=1000 - n)
+    cursor, _ = world.round(world.source())
+    world.round(world.source(["#Volmera", "#More"]), cursor)
+    assert sum(world.units.values()) >= world.billed()
+
+
+def test_used_up_credits_pause_and_go_on_where_they_were(world: World) -> None:
+    world.many(25)
+    source = world.source()
+    cursor = world.keep(source.pull(None))
+    world.server.control("credits", {"dollars": 0})
+    page = source.pull(cursor)
+    assert "credits are used up" in page.paused
+    assert page.cursor == cursor
+    world.server.control("credits", {"dollars": None})
+    world.round(source, cursor)
+    assert set(world.stored) == world.live()
+
+
+def test_a_rate_limit_says_when_and_the_walk_goes_on_afterwards(world: World) -> None:
+    world.many(25)
+    world.server.control("limits", {"endpoint": "users.mentions", "app": 2})
+    try:
+        source = world.source()
+        cursor = world.keep(source.pull(None))
+        cursor = world.keep(source.pull(cursor))
+        with pytest.raises(Retry, match="patience") as caught:
+            source.pull(cursor)
+        assert timedelta(minutes=14) < caught.value.after <= timedelta(minutes=15)
+        world.sleep_until_later(seconds=caught.value.after.total_seconds() + 1)
+        world.round(source, cursor)
+        assert set(world.stored) == world.live()
+    finally:
+        world.server.control("limits/reset", {})
