@@ -112,7 +112,7 @@ def throughput(classifier: Any, examples: list[corpus.Example]) -> list[Figures]
     return [
         {"what": "messages of 280 characters a second, in batches", "figure": round(batched)},
         {
-            "what": "the same by LinearSVC (a topic alone: no chance, evidence, rules or language)",
+            "what": "the same by LinearSVC, which gives the topic alone",
             "figure": round(peers),
         },
         {"what": "milliseconds for one of them, alone", "figure": _each(classifier, messages[:300])},

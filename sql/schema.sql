@@ -233,14 +233,15 @@ BEGIN
                excluded.waiting_since, excluded.due_at, excluded.author, excluded.author_name,
                excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages)
     ),
-    -- An answered message keeps its topic's label; unanswered and unsure ask somebody to read, so they go.
+    -- Open messages carry `unanswered` and the conversation's topic; unsure and not_crisis say nothing to the inbox
+    -- owner, so they get no label. An answered message keeps its topic's.
     unlabelled AS (
         UPDATE triage.label_outbox b SET wanted = false, updated_at = now()
         FROM judged j
         JOIN triage.message m ON m.conversation_id = j.conversation_id
         WHERE b.message_id = m.id AND b.wanted
           AND CASE WHEN m.id = ANY (j.open) THEN b.label NOT IN ('unanswered', j.topic)
-                   ELSE b.label IN ('unanswered', 'unsure') END
+                   ELSE b.label = 'unanswered' END
     ),
     labelled AS (
         INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
@@ -250,6 +251,7 @@ BEGIN
         JOIN triage.message m ON m.id = o.id
         JOIN triage.account a ON a.name = m.account AND a.labels
         CROSS JOIN LATERAL (VALUES ('unanswered'), (j.topic)) AS w (label)
+        WHERE w.label NOT IN ('unsure', 'not_crisis')
         ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted
     )
     SELECT count(*) INTO touched FROM judged;
@@ -433,10 +435,13 @@ CREATE TABLE triage.cursor (
     account text NOT NULL,
     version integer NOT NULL,
     value jsonb NOT NULL,
+    behind boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 COMMENT ON TABLE triage.cursor IS 'Where each account stands; written in the transaction that stores the page. updated_at also moves on an empty page: the stall alarm reads it.';
+
+COMMENT ON COLUMN triage.cursor.behind IS 'There is more to read than the quota allowed so far.';
 
 CREATE TABLE triage.label_outbox (
     message_id bigint NOT NULL,

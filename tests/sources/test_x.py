@@ -279,6 +279,40 @@ def test_mentions_beyond_the_last_800_are_found_by_search(world: World) -> None:
     assert len(pages) == 8 + 2 + 1
 
 
+def test_a_resync_reaches_seven_days_whatever_first_sync_is_and_only_for_its_own_round(world: World) -> None:
+    source = world.source(first_sync=timedelta(hours=1))
+    cursor, _ = world.round(source)
+    lost = world.post("lost", text="#Volmera lost", ago=6 * 86_400)
+    other = world.post("other", text="#Other three days old", ago=3 * 86_400)
+    cursor, _ = world.round(source, source.resync(cursor))
+    assert set(world.stored) == {lost}
+    world.round(world.source(["#Volmera", "#Other"], first_sync=timedelta(hours=1)), cursor)
+    assert other not in world.stored
+
+
+def test_a_gap_is_told_once(world: World) -> None:
+    source = world.source()
+    cursor, _ = world.round(source)
+    world.sleep_until_later(days=9)
+    cursor, first = world.round(source, source.resync(cursor))
+    _, second = world.round(source, cursor)
+    assert first[-1].paused.startswith("gap: ")
+    assert [page.paused for page in second] == ["", ""]
+
+
+def test_the_search_beyond_the_last_800_mentions_stays_within_first_sync(world: World) -> None:
+    world.many(1000)
+    older = world.post("older", text="@volmera long ago", ago=9000)
+    world.round(world.source(page_size=100, first_sync=timedelta(hours=2)))
+    assert set(world.stored) == world.live() - {older}
+
+
+def test_the_search_beyond_the_last_800_mentions_asks_no_further_than_x_searches(world: World) -> None:
+    world.many(1000)
+    world.round(world.source(page_size=100, first_sync=timedelta(days=30)))
+    assert set(world.stored) == world.live()
+
+
 def test_a_storm_of_mentions_between_two_rounds_loses_nobody(world: World) -> None:
     world.many(50, ago=9000, prefix="before")
     source = world.source(page_size=100)

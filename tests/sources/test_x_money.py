@@ -9,7 +9,7 @@ import pytest
 
 import demo.x
 from demo.common.serving import Server
-from tests.sources.x_world import World
+from tests.sources.x_world import World, XHarness
 from triage.core.errors import Retry
 
 
@@ -95,3 +95,22 @@ def test_a_rate_limit_says_when_and_the_walk_goes_on_afterwards(world: World) ->
         assert set(world.stored) == world.live()
     finally:
         world.server.control("limits/reset", {})
+
+
+def test_a_pause_for_the_budget_leaves_the_cursor_as_it_was_whatever_the_configuration_says(
+    world: World,
+) -> None:
+    world.many(25, text="#Volmera {}")
+    source = world.source()
+    cursor = world.keep(source.pull(world.keep(source.pull(None))))
+    assert world.source(["#Other"]).pull(cursor, budget=0).cursor == cursor
+
+
+def test_a_post_that_cannot_be_read_costs_like_any_other(server: Server) -> None:
+    harness = XHarness(server, {})
+    harness.deliver(2)
+    harness.deliver_unreadable()
+    page = harness.source().pull(None)
+    harness.stop()
+    assert (len(page.messages), len(page.quarantined)) == (2, 1)
+    assert page.units["mention"] == 3_000

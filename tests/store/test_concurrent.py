@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
 
@@ -81,7 +82,7 @@ def _classify(connection: Connection, rng: random.Random, turn: int) -> None:
 
 def _label(connection: Connection, rng: random.Random, turn: int) -> None:
     with db.transaction(connection):
-        pending = labels.pending(connection, "care", limit=50)
+        pending = labels.pending(connection, "care", limit=50, company=timedelta(0))
     rng.shuffle(pending)
     with db.transaction(connection):
         conversations.lock(connection, [r["message_id"] for r in pending])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
 
@@ -11,6 +12,9 @@ from tests.builders import at, decision, message, one, table
 from triage.core.types import Classification, Direction, Intent, Message, Quarantined
 from triage.ops import care, queue, replay
 from triage.store import conversations, db, labels, messages
+
+NOW = timedelta(0)
+"""No small group waits for company."""
 
 TABLES = ("conversation", "message", "classification", "unanswered_queue", "label_outbox", "audit")
 
@@ -150,17 +154,19 @@ def test_quarantine_counts_attempts_and_lets_go(connection: Connection) -> None:
 
 def pending(connection: Connection) -> set[tuple[str, str, bool]]:
     with db.transaction(connection):
-        found = labels.pending(connection, "care", limit=100)
+        found = labels.pending(connection, "care", limit=100, company=NOW)
     return {(r["native_id"], r["label"], r["wanted"]) for r in found}
 
 
 def test_labels_that_were_never_sent_cancel_out(connection: Connection) -> None:
     new, _ = store(connection, message("m1"))
-    assert pending(connection) == {("m1", "unanswered", True), ("m1", "unsure", True)}
+    assert pending(connection) == {("m1", "unanswered", True)}, "unsure says nothing to the inbox owner"
     decide(connection, [(new[0], decision("delivery"))])
     assert pending(connection) == {("m1", "unanswered", True), ("m1", "delivery", True)}
+    queue.relabel(connection, 1, by="ana", topic="billing")
+    assert pending(connection) == {("m1", "unanswered", True), ("m1", "billing", True)}
     store(connection, message("r1", minute=9, direction=Direction.OUTBOUND))
-    assert pending(connection) == {("m1", "delivery", True)}, "the topic stays to be found, nothing waits"
+    assert pending(connection) == {("m1", "billing", True)}, "the topic stays to be found, nothing waits"
 
 
 def test_an_answer_before_the_first_decision_leaves_nothing_to_send(connection: Connection) -> None:
@@ -170,16 +176,20 @@ def test_an_answer_before_the_first_decision_leaves_nothing_to_send(connection: 
 
 
 def test_labels_that_were_sent_are_taken_back(connection: Connection) -> None:
-    store(connection, message("m1"))
+    new, _ = store(connection, message("m1"))
+    decide(connection, [(new[0], decision("delivery"))])
     with db.transaction(connection):
-        sent = labels.pending(connection, "care", limit=100)
+        sent = labels.pending(connection, "care", limit=100, company=NOW)
         labels.settle(connection, [(r["message_id"], r["label"], r["wanted"]) for r in sent])
+        assert labels.applied_counts(connection, "care") == {"delivery": 1, "unanswered": 1}
     assert pending(connection) == set()
+    queue.relabel(connection, 1, by="ana", topic="not_crisis")
+    assert pending(connection) == {("m1", "delivery", False)}
     store(connection, message("r1", minute=9, direction=Direction.OUTBOUND))
-    assert pending(connection) == {("m1", "unanswered", False), ("m1", "unsure", False)}
+    assert pending(connection) == {("m1", "delivery", False), ("m1", "unanswered", False)}
     store(connection, message("m2", minute=12))
     assert pending(connection) == {
-        ("m1", "unanswered", False), ("m1", "unsure", False), ("m2", "unanswered", True), ("m2", "unsure", True),
+        ("m1", "delivery", False), ("m1", "unanswered", False), ("m2", "unanswered", True),
     }  # fmt: skip
 
 

@@ -258,7 +258,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("account", sorted(ACCOUNTS))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=steps)
 def test_sql_keeps_what_the_rule_says(connection: Connection, account: str, history: list[Step]) -> None:
     world = World(connection, account)
@@ -271,7 +271,7 @@ def test_sql_keeps_what_the_rule_says(connection: Connection, account: str, hist
     assert _kept(connection) == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(CONVERSATIONS), st.sampled_from(Direction)), min_size=1, max_size=12),
     st.randoms(use_true_random=False),

@@ -52,9 +52,13 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Raw scores (message x topic), and what each token and each pair of tokens gave to every topic."""
+    """Raw scores (message x topic), and what each token and each pair of tokens gave to every topic.
+
+    `known` says whether any word of a message was ever seen in training: without one the scores mean nothing.
+    """
 
     scores: Floats
+    known: npt.NDArray[np.bool_]
     message: Ints
     given: Floats
     pairs: Floats
@@ -142,7 +146,15 @@ class Scorer:
         given = np.zeros((len(tokens), topics), np.float32)
         given[at] = gave
         starts = np.cumsum(lengths) - lengths
-        return Batch(scores=scores, message=message, given=given, pairs=pairs, pair_at=pair_at, starts=starts)
+        return Batch(
+            scores=scores,
+            known=word_norm > 0,
+            message=message,
+            given=given,
+            pairs=pairs,
+            pair_at=pair_at,
+            starts=starts,
+        )
 
     def _learn(self, new: set[str]) -> None:
         """Keep the sums of words that were never seen."""

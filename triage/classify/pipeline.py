@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +26,11 @@ from triage.core.types import UNSURE, Classification, DecidedBy, TopicScore
 
 MODEL = Path(__file__).with_name("model")
 BATCH = 2048
-"""Messages between two clearings of spaCy's vocabulary, which would grow with every new word."""
+"""Messages that are decided, and forgotten, together."""
+
+KEPT_WORDS = 50_000
+"""Words that spaCy's vocabulary keeps for good; from there on it forgets those of each batch, or it would grow for
+ever. Making a word anew costs more than looking it up."""
 
 NAME = "triage_fast"
 
@@ -66,7 +71,7 @@ class Classifier:
 
     def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
         cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
-        with self._nlp.memory_zone():
+        with self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext():
             docs = self._nlp.pipe(self._docs(cleaned, items), batch_size=256)
             return [
                 self._decide(doc, one, subject[:MAX_CHARS], text)

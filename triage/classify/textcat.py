@@ -86,7 +86,7 @@ class TextCat:
         if self.settings is None:
             raise ValueError("triage_textcat is not trained; run `triage train`")
         batch = self._scorer.score([doc.user_data[WORDS] for doc in docs])
-        chances = calibrated(batch.scores, self._slope, self._offset)
+        chances = calibrated(batch.scores, self._slope, self._offset) * batch.known[:, None]
         given = batch.weights(chances.argmax(axis=1))
         topics = self.settings.topics
         for doc, chance, weights in zip(
