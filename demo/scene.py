@@ -169,6 +169,8 @@ def running(
             stack.enter_context(_child(f"the {name} stand-in", command, state / f"{name}.log"))
             urls[name] = f"http://127.0.0.1:{port}"
             _answering(urls[name])
+        (state / "dsn").touch(mode=0o600)
+        (state / "dsn").write_text(dsn)
         config = write_config(state / "config", addresses=addresses, first_sync=first_sync)
         home = state / "airflow"
         env = airflow.settings(

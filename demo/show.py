@@ -45,7 +45,10 @@ def result(scene: Scene, director: Director, triaged: bool) -> bool:
         print(f"{len(missing)} mails of the mailbox are not collected: {', '.join(sorted(missing)[:5])} …")
     if not triaged and not director.stop.is_set():
         print(f"The inbox was not triaged in time; see the logs in {scene.state}")
-    print(f"Airflow UI: {scene.airflow.url}\n", flush=True)
+    print(f"Airflow UI: {scene.airflow.url}")
+    print(
+        f'Ask the queue yourself: .venv/bin/triage queue --dsn "$(cat {scene.state / "dsn"})"\n', flush=True
+    )
     return balanced and triaged and not missing
 
 

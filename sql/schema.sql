@@ -233,22 +233,23 @@ BEGIN
                excluded.waiting_since, excluded.due_at, excluded.author, excluded.author_name,
                excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages)
     ),
-    -- Open messages carry `unanswered` and the conversation's topic; unsure and not_crisis say nothing to the inbox
-    -- owner, so they get no label. An answered message keeps its topic's.
+    -- The newest open message carries `unanswered` and the conversation's topic: Gmail shows a thread's labels
+    -- whichever message has them, and a change costs quota. Open messages labelled before keep what they have, an
+    -- answered one keeps its topic's. unsure and not_crisis say nothing to the inbox owner: no label.
     unlabelled AS (
         UPDATE triage.label_outbox b SET wanted = false, updated_at = now()
         FROM judged j
         JOIN triage.message m ON m.conversation_id = j.conversation_id
         WHERE b.message_id = m.id AND b.wanted
-          AND CASE WHEN m.id = ANY (j.open) THEN b.label NOT IN ('unanswered', j.topic)
-                   ELSE b.label = 'unanswered' END
+          AND CASE WHEN m.id <> ALL (j.open) THEN b.label = 'unanswered'
+                   ELSE b.label NOT IN ('unanswered', j.topic)
+                        OR NOT b.applied AND m.id <> j.open[cardinality(j.open)] END
     ),
     labelled AS (
         INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
         SELECT m.id, w.label, m.account, m.native_id, true
         FROM judged j
-        CROSS JOIN unnest(j.open) AS o (id)
-        JOIN triage.message m ON m.id = o.id
+        JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
         JOIN triage.account a ON a.name = m.account AND a.labels
         CROSS JOIN LATERAL (VALUES ('unanswered'), (j.topic)) AS w (label)
         WHERE w.label NOT IN ('unsure', 'not_crisis')
@@ -594,7 +595,10 @@ UNION ALL
     c.account,
     c.key,
     (c.state)::text AS state,
-    format('is kept as %s, but by its messages it is %s'::text, c.state, j.state) AS fault
+        CASE
+            WHEN (c.state = j.state) THEN 'is kept as waiting since another time'::text
+            ELSE format('is kept as %s, but by its messages it is %s'::text, c.state, j.state)
+        END AS fault
    FROM (triage.judge(ARRAY( SELECT conversation.id
            FROM triage.conversation)) j(conversation_id, state, since, kind, open, topic, intent, severity, target)
      JOIN triage.conversation c ON ((c.id = j.conversation_id)))

@@ -23,14 +23,14 @@ def parse_duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     match = re.fullmatch(r"(\d+)\s*([smhd])", str(value).strip())
-    if not match:
+    if not match or len(match[1]) > 6:
         raise ValueError(f"{value!r} is not a duration; write a number and s, m, h or d, such as 15m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def _check_pattern(value: str) -> str:
+def _check_pattern(value: Any) -> Any:
     try:
-        re.compile(value)
+        re.compile(str(value))
     except re.error as error:
         raise ValueError(
             f"pattern {value!r} does not compile: {error}; mend it or put a plain phrase under `phrases`"
@@ -38,8 +38,9 @@ def _check_pattern(value: str) -> str:
     return value
 
 
-def _check_hashtag(value: str) -> str:
-    if not re.fullmatch(r"#\w+", value):
+def _check_hashtag(value: Any) -> Any:
+    """YAML takes a bare # for a comment: what arrives then is None."""
+    if not re.fullmatch(r"#\w+", str(value)):
         raise ValueError(f"{value!r} is not a hashtag; write # and letters or digits, in quotes")
     return value
 
@@ -115,7 +116,7 @@ class Account(_Strict):
 class SourceQuota(_Strict):
     """What calls cost at one source, and how many units a minute one account has (None: no limit of ours)."""
 
-    units_per_minute: int | None = None
+    units_per_minute: int | None = Field(default=None, ge=1)
     prices: Mapping[str, int] = {}
 
 
@@ -178,41 +179,51 @@ def place_of(account: str, setting: str) -> str:
     """`file:line` of a setting of an account, for faults that show only when it is used."""
     path = config_dir() / "triage.yaml"
     index = [a.name for a in load().triage.accounts].index(account)
-    return (
-        f"{path}:{_line_of(_compose(path, path.read_text(encoding='utf-8')), ('accounts', index, setting))}"
-    )
+    return f"{path}:{_line_of(_parse(path)[0], ('accounts', index, setting))}"
 
 
 _M = TypeVar("_M", bound=BaseModel)
 
 
 def _load(path: Path, model: type[_M]) -> _M:
+    node, value = _parse(path)
+    line_of = partial(_line_of, node)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); set TRIAGE_CONFIG to its folder"
-        ) from None
-    line_of = partial(_line_of, _compose(path, text))
-    try:
-        return model.model_validate(yaml.safe_load(text))
+        return model.model_validate(value)
     except ValidationError as error:
         faults = [f"{path}:{line_of(e['loc'])}: {_place(e['loc'])}{_mend(e)}" for e in error.errors()]
         raise ConfigError("\n".join(faults)) from None
 
 
-def _compose(path: Path, text: str) -> yaml.Node:
+def _read(path: Path) -> str:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); set TRIAGE_CONFIG to its folder"
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8; save the file in that encoding") from None
+
+
+def _parse(path: Path) -> tuple[yaml.Node, Any]:
+    """The file as nodes, which know their lines, and as values."""
+    text = _read(path)
+    try:
+        node, value = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
             f"{path}:{line}: not YAML: {error.problem}; mend the indentation or quotes"
         ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{path}:{line}: not YAML: {error.reason}; remove the character") from None
     if node is None:
         raise ConfigError(f"{path}:1: the file is empty; copy the one that ships with the project")
     _refuse_repeated_keys(path, node)
-    return node
+    return node, value
 
 
 def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
@@ -260,7 +271,7 @@ def _mend(error: Any) -> str:
 
 
 def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
-    node = _compose(path, path.read_text(encoding="utf-8"))
+    node, _ = _parse(path)
     faults: list[str] = []
 
     def fault(index: int, field: str, text: str) -> None:

@@ -70,7 +70,8 @@ def stall() -> None:
     from triage.ops.care import stalled
 
     with task_errors(), database() as connection:
-        stalled(connection, after=load().triage.care.stalled_after)
+        triage = load().triage
+        stalled(connection, accounts=[a.name for a in triage.accounts], after=triage.care.stalled_after)
         print("stall: every account was collected in time")
 
 

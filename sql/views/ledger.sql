@@ -19,7 +19,9 @@ FROM triage.conversation c
 LEFT JOIN triage.unanswered_queue q ON q.conversation_id = c.id
 WHERE (c.state = 'waiting') <> (q.conversation_id IS NOT NULL)
 UNION ALL
-SELECT c.id, c.account, c.key, c.state::text, format('is kept as %s, but by its messages it is %s', c.state, j.state)
+SELECT c.id, c.account, c.key, c.state::text,
+       CASE WHEN c.state = j.state THEN 'is kept as waiting since another time'
+            ELSE format('is kept as %s, but by its messages it is %s', c.state, j.state) END
 FROM triage.judge(ARRAY(SELECT id FROM triage.conversation)) j
 JOIN triage.conversation c ON c.id = j.conversation_id
 WHERE c.state <> j.state OR c.waiting_since IS DISTINCT FROM j.since;

@@ -70,6 +70,19 @@ def test_same_input_same_answer_whatever_the_neighbours(classifier: Classifier, 
     assert classifier.classify([items[i] for i in shuffled]) == [together[i] for i in shuffled]
 
 
+def test_a_flood_of_new_words_changes_no_answer(topics: Topics) -> None:
+    fresh = load_classifier(topics)
+    asked = [
+        ("", "Where is my parcel? The tracking has not moved.", ""),
+        ("", "panne totale #RappelVolmera", ""),
+    ]
+    before = fresh.classify(asked)
+    for first in range(0, 120_000, 30_000):
+        words = [f"w{n:x}" for n in range(first, first + 30_000)]
+        fresh.classify([("", " ".join(words[i : i + 1000]), "en") for i in range(0, len(words), 1000)])
+        assert fresh.classify(asked) == before
+
+
 def test_other_languages_are_named_and_left_to_people(classifier: Classifier) -> None:
     found = one(classifier, "Mi pedido no ha llegado, llevo tres semanas esperando y nadie contesta")
     assert (found.topic, found.abstained, found.lang) == (UNSURE, True, "es")

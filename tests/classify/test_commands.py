@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.classify.conftest import CHECKOUT
+from triage.classify.calibrate import calibration_error
 from triage.classify.pipeline import Classifier
 from triage.core.errors import ConfigError
-from triage.ops.evaluate import calibration_error, evaluate, per_topic
+from triage.ops.evaluate import evaluate, per_topic
 
 
 def run(*args: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -90,4 +92,4 @@ def test_figures_by_hand() -> None:
     found = {t.topic: t for t in per_topic([("a", "a"), ("a", "b"), ("b", "b"), ("b", "unsure")])}
     assert (found["a"].precision, found["a"].recall, found["a"].f1) == (1, 0.5, pytest.approx(2 / 3))
     assert (found["b"].precision, found["b"].recall) == (0.5, 0.5)
-    assert calibration_error([(0.9, True), (0.9, False)]) == pytest.approx(0.4)
+    assert calibration_error(np.array([0.9, 0.9]), np.array([True, False])) == pytest.approx(0.4)

@@ -66,10 +66,7 @@ def test_refreshing_walks_indexes_whatever_the_number_of_conversations(full: Con
 QUESTIONS = {
     "undecided": ("conversations", ["%s"], "bigint", "10", "message_undecided"),
     "pending": (
-        "labels",
-        ["%(account)s", "%(limit)s", "%(company)s"],
-        "text, bigint, interval",
-        "'care', 10, '0'",
+        "labels", ["%(account)s", "%(limit)s", "%(company)s"], "text, bigint, interval", "'care', 10, '0'",
         "label_outbox_pending",
     ),
     "spent_last_minute": ("messages", ["%s"], "text", "'care'", "quota_use_recent"),
@@ -77,7 +74,7 @@ QUESTIONS = {
     "lock": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
     "forget": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
     "top": ("queue", ["%(topic)s", "%(limit)s"], "text, bigint", "NULL, 20", "unanswered_queue_order"),
-}
+}  # fmt: skip
 
 
 def test_frequent_questions_use_their_index(full: Connection) -> None:

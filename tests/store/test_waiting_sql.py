@@ -238,11 +238,12 @@ def _check_labels(world: World, rows: dict[str, dict[str, Any]]) -> None:
         assert wanted == []
         return
     opened = {n for parts in world.told for n, t in world.told[parts].items() if t in world.opened(parts)}
-    assert {w["native_id"] for w in wanted if w["label"] == "unanswered"} == opened
-    for native in opened:
-        labels = {w["label"] for w in wanted if w["native_id"] == native}
-        key = next(k for k, parts in world.told.items() if native in parts)
-        assert labels == {"unanswered", rows[key]["topic"]} - {"unsure", "not_crisis"}
+    labelled = {w["native_id"] for w in wanted if w["label"] == "unanswered"}
+    assert labelled <= opened
+    assert {w["key"] for w in wanted if w["label"] == "unanswered"} == set(rows)
+    for key, row in rows.items():
+        labels = {w["label"] for w in wanted if w["key"] == key and w["native_id"] in opened}
+        assert labels == {"unanswered", row["topic"]} - {"unsure", "not_crisis"}
 
 
 def _clear(connection: Connection) -> None:

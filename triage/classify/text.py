@@ -44,6 +44,8 @@ class Cleaned:
 
 def storable(text: str) -> str:
     """`text` without what UTF-8 or PostgreSQL cannot hold: lone surrogates and NUL, replaced one for one."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return _SURROGATE.sub("\ufffd", text)
 
 

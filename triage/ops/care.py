@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
@@ -26,10 +27,10 @@ def audit(connection: Connection) -> Ledger:
     )
 
 
-def stalled(connection: Connection, *, after: timedelta) -> None:
-    """Raises Fatal naming the accounts whose collect has not ended well for longer than `after`."""
+def stalled(connection: Connection, *, accounts: Sequence[str], after: timedelta) -> None:
+    """Raises Fatal naming those of the accounts whose collect has not ended well for longer than `after`."""
     with db.transaction(connection):
-        silent = conversations.stalled(connection, after_seconds=after.total_seconds())
+        silent = conversations.stalled(connection, accounts=accounts, after_seconds=after.total_seconds())
     if silent:
         named = ", ".join(f"{s['account']} (last {s['updated_at']:%Y-%m-%d %H:%M} UTC)" if s["updated_at"]
                           else f"{s['account']} (never)" for s in silent)  # fmt: skip

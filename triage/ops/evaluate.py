@@ -13,6 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
+from triage.classify.calibrate import calibration_error
 from triage.core.errors import ConfigError
 from triage.core.types import Classification
 
@@ -118,7 +121,9 @@ def _figures(name: str, rows: list[_Judged]) -> Evaluation:
         coverage=len(acted) / len(rows),
         precision=_share(r.truth == r.decided for r in acted),
         surest_half=_share(r.forced_truth == r.guess for r in surest),
-        calibration_error=calibration_error([(r.chance, r.forced_truth == r.guess) for r in rows]),
+        calibration_error=calibration_error(
+            np.array([r.chance for r in rows]), np.array([r.forced_truth == r.guess for r in rows])
+        ),
         topics=tuple(topics),
     )
 
@@ -139,16 +144,6 @@ def per_topic(pairs: Sequence[tuple[str, str]]) -> list[TopicFigures]:
 def macro_f1(topics: Sequence[TopicFigures]) -> float:
     """Mean F1 over the topics that truly occur."""
     return sum(t.f1 for t in topics) / len(topics) if topics else 0.0
-
-
-def calibration_error(rows: Sequence[tuple[float, bool]], bins: int = 10) -> float:
-    """Expected calibration error: mean distance of chance and share of right ones, bins of equal width."""
-    boxes: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for chance, right in rows:
-        boxes[min(int(chance * bins), bins - 1)].append((chance, right))
-    return sum(abs(sum(c for c, _ in box) - sum(r for _, r in box)) for box in boxes.values()) / max(
-        1, len(rows)
-    )
 
 
 def _share(values: Iterable[bool]) -> float:

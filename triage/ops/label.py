@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +15,9 @@ from triage.ops.report import Report
 from triage.sources.base import Labeler
 from triage.store import conversations, db, labels, messages
 
-SMALL_GROUP = 10
-"""Up to so many mails with one change are changed one by one (5 units each); more share a call (50 units)."""
-
-COMPANY = timedelta(minutes=2)
-"""How long a small group may wait for company while its mailbox is behind with reading: quota is short then."""
+PATIENCE = timedelta(minutes=2)
+"""How long a change may wait while its mailbox is behind with reading: quota is short then, replies that are
+still to be read take labels back, and changes that are sent together share calls."""
 
 UNANSWERED = {"en": "Unanswered", "fr": "Sans réponse"}
 
@@ -67,9 +65,9 @@ def _send(
 ) -> None:
     while True:
         with db.transaction(connection):
-            pending = labels.pending(connection, account, limit=batch, company=COMPANY)
+            pending = labels.pending(connection, account, limit=batch, patience=PATIENCE)
             spent = messages.spent_last_minute(connection, account) if units_per_minute else 0
-        pending = _in_company(_nameable(pending, names, report), report)
+        pending = _due(_nameable(pending, names, report), report)
         if not pending:
             return
         budget = max(0, units_per_minute - spent) if units_per_minute else None
@@ -97,20 +95,13 @@ def _nameable(pending: list[dict[str, Any]], names: dict[str, str], report: Repo
     return [row for row in pending if row["label"] in names]
 
 
-def _in_company(pending: list[dict[str, Any]], report: Report) -> list[dict[str, Any]]:
-    """Without small groups that may wait: more of their kind are about to be read, and then share one call."""
-    wanted: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for row in pending:
-        wanted[row["native_id"]].append((row["label"], row["wanted"]))
-    sizes = Counter(tuple(change) for change in wanted.values())
-    waits = {
-        row["native_id"]
-        for row in pending
-        if row["may_wait"] and sizes[tuple(wanted[row["native_id"]])] <= SMALL_GROUP
-    }
-    if waits:
-        report.notes.append(f"{len(waits)} mails wait for company until reading has caught up")
-    return [row for row in pending if row["native_id"] not in waits]
+def _due(pending: list[dict[str, Any]], report: Report) -> list[dict[str, Any]]:
+    """Without what may wait until reading has caught up."""
+    due = [row for row in pending if not row["may_wait"]]
+    note = f"{len(pending) - len(due)} changes wait until reading has caught up"
+    if len(due) < len(pending) and note not in report.notes:
+        report.notes.append(note)
+    return due
 
 
 def _changes(pending: list[dict[str, Any]], names: dict[str, str]) -> list[LabelChange]:

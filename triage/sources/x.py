@@ -8,9 +8,10 @@ then every page is asked for with the same bound. All of it is in the cursor, so
 Mentions reach back 800 posts. When a walk comes near that, the older ones are fetched by searching for
 `@handle` up to the oldest seen. Search reaches seven days; older is CursorExpired.
 
-Money: posts the store holds already are not counted (read again on the same UTC day they are not billed;
-a later day's repeat is, and is missed here). Authors come by expansion and X bills resources *returned*: each
-author of a page with a new post is counted, though X bills one only once a day. So the sum errs upwards.
+Money: posts the store holds already are not counted (read again on the same UTC day X does not bill them; on
+a later day it does, and that is missed here). Authors come by expansion and X bills resources *returned*: each
+author of a page with a new post is counted, though X bills one only once a day. Within a day the sum is never
+too low, if the app belongs to the account: only then are mentions cheap.
 """
 
 from __future__ import annotations

@@ -80,9 +80,9 @@ def ledger(connection: Connection) -> Ledger:
     return Ledger(**db.rows(connection, _SQL["ledger"])[0])
 
 
-def stalled(connection: Connection, *, after_seconds: float) -> list[dict[str, Any]]:
-    """Accounts whose cursor has not moved for so long (`account`, `updated_at`)."""
-    return db.rows(connection, _SQL["stalled"], (after_seconds,))
+def stalled(connection: Connection, *, accounts: Sequence[str], after_seconds: float) -> list[dict[str, Any]]:
+    """Those of the accounts whose cursor has not moved for so long (`account`, `updated_at`: None before the first)."""
+    return db.rows(connection, _SQL["stalled"], {"accounts": list(accounts), "seconds": after_seconds})
 
 
 def unbalanced(connection: Connection, *, limit: int = 20) -> list[dict[str, Any]]:

@@ -48,9 +48,12 @@ WHERE m.id = ANY (%s) AND d.id = m.decision_id AND d.decided_by <> 'human'
 SELECT collected, answered, waiting, dismissed, nobody, queue_rows, quarantined FROM triage.ledger
 
 -- name: stalled
-SELECT a.name AS account, c.updated_at FROM triage.account a
-LEFT JOIN triage.cursor c ON c.account = a.name
-WHERE coalesce(c.updated_at, a.created_at) < now() - make_interval(secs => %s)
+SELECT name AS account, c.updated_at FROM unnest(%(accounts)s::text[]) AS name
+LEFT JOIN triage.account a USING (name)
+LEFT JOIN triage.cursor c ON c.account = name
+WHERE coalesce(c.updated_at, a.created_at, (SELECT min(applied_at) FROM triage.migration))
+      < now() - make_interval(secs => %(seconds)s)
+ORDER BY name
 
 -- name: unbalanced
 SELECT * FROM triage.unbalanced LIMIT %s

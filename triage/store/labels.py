@@ -25,12 +25,12 @@ def unlock_account(connection: Connection, account: str) -> None:
     connection.commit()
 
 
-def pending(connection: Connection, account: str, *, limit: int, company: timedelta) -> list[dict[str, Any]]:
+def pending(connection: Connection, account: str, *, limit: int, patience: timedelta) -> list[dict[str, Any]]:
     """Label changes to send: `message_id`, `native_id`, `label`, `wanted`, `may_wait`.
 
-    A change may wait when it is younger than `company` and the account is behind with reading.
+    A change may wait when it is younger than `patience` and the account is behind with reading.
     """
-    return db.rows(connection, _SQL["pending"], {"account": account, "limit": limit, "company": company})
+    return db.rows(connection, _SQL["pending"], {"account": account, "limit": limit, "patience": patience})
 
 
 def settle(connection: Connection, changes: Sequence[tuple[int, str, bool]]) -> None:

@@ -6,7 +6,7 @@ SELECT pg_advisory_unlock(hashtextextended('triage.label:' || %s, 0))
 
 -- name: pending
 SELECT b.message_id, b.native_id, b.label, b.wanted,
-       coalesce(c.behind, false) AND b.updated_at > now() - %(company)s AS may_wait
+       coalesce(c.behind, false) AND b.updated_at > now() - %(patience)s AS may_wait
 FROM triage.label_outbox b
 LEFT JOIN triage.cursor c ON c.account = b.account
 WHERE b.account = %(account)s AND b.wanted <> b.applied AND NOT b.gone

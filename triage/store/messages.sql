@@ -73,4 +73,4 @@ INSERT INTO triage.quota_use (account, method, units) VALUES %s
 
 -- name: spent_last_minute
 SELECT coalesce(sum(units), 0) AS units FROM triage.quota_use
-WHERE account = %s AND at > clock_timestamp() - interval '60 seconds'
+WHERE account = %s AND at > statement_timestamp() - interval '60 seconds'
