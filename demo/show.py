@@ -73,3 +73,6 @@ def _quota(director: Director) -> None:
     read = director.watch.counts().mails - director.before.mails
     per = f", {units / read:.2f} for each of the {read} new messages" if read else ""
     print(f"\nGmail quota, as the stand-in counted: {units:,} units{per}")
+    methods = call_control(director.scene.gmail, "stats")["methods"]
+    spent = {name.rsplit("users.", 1)[-1]: m["units"] for name, m in methods.items() if m["units"]}
+    print("  " + ", ".join(f"{name} {n:,}" for name, n in sorted(spent.items(), key=lambda item: -item[1])))

@@ -9,8 +9,8 @@ from typing import Any
 from demo import story
 from demo.common.serving import call_control
 
-CHUNK = 60
-"""Mails in one control request."""
+CHUNK = 500
+"""Mails in one control request: what arrives in one moment should be seen in one."""
 
 
 def prepare(gmail: str, x: str, addresses: Sequence[str]) -> None:

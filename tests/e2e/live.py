@@ -21,6 +21,7 @@ import psutil
 from demo.airflow import CHECKOUT
 from demo.common.serving import call_control
 from demo.postgres import free_port
+from demo.scene import postgres_base
 
 
 @dataclass
@@ -77,10 +78,13 @@ class Demo:
         return self.process.wait(seconds)
 
     def family(self) -> list[psutil.Process]:
-        """The process and everything it started that still runs."""
+        """The process and everything it started that still runs; PostgreSQL is a family of its own."""
         assert self.process is not None
-        top = psutil.Process(self.process.pid)
-        return [top, *top.children(recursive=True)]
+        tops = [psutil.Process(self.process.pid)]
+        postmaster = postgres_base(self.state / "story") / "cluster" / "data" / "postmaster.pid"
+        if postmaster.exists():
+            tops.append(psutil.Process(int(postmaster.read_text().split()[0])))
+        return [process for top in tops for process in (top, *top.children(recursive=True))]
 
     def mail(self, path: str, body: Any = None, *, verb: str | None = None) -> Any:
         """A control call to the Gmail stand-in."""
@@ -106,6 +110,14 @@ def demo(state: Path) -> Iterator[Demo]:
             _, alive = psutil.wait_procs(family, timeout=60)
             for process in alive:
                 process.kill()
+
+
+def connections(process: psutil.Process) -> list[Any]:
+    """Its TCP sockets; none when it has just ended."""
+    try:
+        return list(process.net_connections(kind="tcp"))
+    except psutil.NoSuchProcess:
+        return []
 
 
 def eventually(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
