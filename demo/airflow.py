@@ -169,8 +169,8 @@ class Airflow:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to stop, insist after a while, and clear what it may have left in its own group."""
-    _signal(process, signal.SIGTERM)
+    """Ask it alone to stop (it ends its own workers), insist after a while, clear what is left of its group."""
+    process.terminate()
     try:
         process.wait(STOP_WITHIN)
     except subprocess.TimeoutExpired:

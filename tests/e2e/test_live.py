@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def test_nothing_listens_beyond_loopback(live: Demo) -> None:
 
 def test_task_logs_are_readable_in_the_ui(live: Demo) -> None:
     runs = live.api("dags/collect_care/dagRuns?state=success&order_by=run_after&limit=1")["dag_runs"]
-    path = f"dags/collect_care/dagRuns/{runs[0]['dag_run_id']}/taskInstances/pull/logs/1"
+    run = urllib.parse.quote(runs[0]["dag_run_id"])
+    path = f"dags/collect_care/dagRuns/{run}/taskInstances/pull/logs/1"
     assert "collect care: read" in str(live.api(path)["content"])
 
 
