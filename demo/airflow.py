@@ -18,11 +18,13 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PROCESSES = {
-    "dag-processor": ["dag-processor"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],
     "api-server": ["api-server"],
+    "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
 }
+"""In the order of their start."""
+
 HEALTHY_WITHIN = 180.0
 STOP_WITHIN = 30.0
 
@@ -122,35 +124,44 @@ class Airflow:
 
     def __enter__(self) -> Airflow:
         self.command("db", "migrate")
-        for name, arguments in PROCESSES.items():
+        for name in PROCESSES:
+            # A task that starts before the API server answers would fail its first try.
+            if name == "scheduler":
+                self._wait(("metadatabase",))
             with (self.home / f"{name}.log").open("ab") as out:
                 self.running[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *arguments],
-                    env=self.env, cwd=CHECKOUT, stdout=out, stderr=out, start_new_session=True,
-                )  # fmt: skip
+                    [sys.executable, "-m", "airflow", *PROCESSES[name]],
+                    env=self.env,
+                    cwd=CHECKOUT,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
         return self
 
     def wait_healthy(self) -> None:
         """Return once every component reports healthy; raise when one died or time is up."""
+        self._wait(("metadatabase", "scheduler", "dag_processor", "triggerer"))
+
+    def _wait(self, parts: tuple[str, ...]) -> None:
         end = time.monotonic() + HEALTHY_WITHIN
         while time.monotonic() < end:
             self.check()
-            if self._healthy():
+            if self._healthy(parts):
                 return
             time.sleep(0.5)
         raise AirflowError(
             f"Airflow was not healthy within {HEALTHY_WITHIN:.0f} s; see the logs in {self.home}"
         )
 
-    def _healthy(self) -> bool:
+    def _healthy(self, parts: tuple[str, ...]) -> bool:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"{self.url}/api/v2/monitor/health", timeout=5) as response:
-                parts = json.load(response)
+                told = json.load(response)
         except (OSError, urllib.error.URLError, ValueError):
             return False
-        wanted = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        return all(parts.get(name, {}).get("status") == "healthy" for name in wanted)
+        return all(told.get(name, {}).get("status") == "healthy" for name in parts)
 
     def check(self) -> None:
         """Raise when a process has ended by itself."""
@@ -162,21 +173,25 @@ class Airflow:
 
     def __exit__(self, *_: object) -> None:
         # The scheduler first: it lets running tasks end, and these still need the API server.
-        for name in ("scheduler", *(n for n in self.running if n != "scheduler")):
-            if name in self.running:
-                _end(self.running[name])
+        rest = [process for name, process in self.running.items() if name != "scheduler"]
+        if scheduler := self.running.get("scheduler"):
+            _end([scheduler])
+        _end(rest)
         self.running.clear()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it alone to stop (it ends its own workers), insist after a while, clear what is left of its group."""
-    process.terminate()
-    try:
-        process.wait(STOP_WITHIN)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    _signal(process, signal.SIGKILL)
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask them to stop (each ends its own workers), insist after a while, clear what is left of their groups."""
+    for process in processes:
+        process.terminate()
+    end = time.monotonic() + STOP_WITHIN
+    for process in processes:
+        try:
+            process.wait(max(0.1, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _signal(process, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

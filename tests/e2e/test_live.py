@@ -96,10 +96,10 @@ def test_nothing_listens_beyond_loopback(live: Demo) -> None:
 
 
 def test_task_logs_are_readable_in_the_ui(live: Demo) -> None:
-    runs = live.api("dags/collect_care/dagRuns?state=success&order_by=run_after&limit=1")["dag_runs"]
-    run = urllib.parse.quote(runs[0]["dag_run_id"])
-    path = f"dags/collect_care/dagRuns/{run}/taskInstances/pull/logs/1"
-    assert "collect care: read" in str(live.api(path)["content"])
+    runs = live.api("dags/collect_care/dagRuns?state=success&order_by=-run_after&limit=1")["dag_runs"]
+    tasks = f"dags/collect_care/dagRuns/{urllib.parse.quote(runs[0]['dag_run_id'])}/taskInstances"
+    number = live.api(f"{tasks}/pull")["try_number"]
+    assert "collect care: read" in str(live.api(f"{tasks}/pull/logs/{number}")["content"])
 
 
 def test_a_reply_takes_row_and_label_and_a_new_message_brings_both_back(live: Demo, state: Path) -> None:
