@@ -104,7 +104,7 @@ class Account(_Strict):
     """One watched account. `track` may hold hashtags, words and phrases."""
 
     name: Name
-    source: Literal["gmail", "x"]
+    source: Literal["gmail", "x", "bluesky", "mastodon"]
     connection: str
     addresses: tuple[str, ...] = Field(min_length=1)
     track: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ LANGUAGE sql STABLE AS $$
                bool_and(bare_thanks) FILTER (WHERE is_open)
                    AND count(*) FILTER (WHERE asked) > count(*) FILTER (WHERE is_open) AS only_thanks,
                (array_agg(covered_as ORDER BY sent_at DESC, id DESC) FILTER (WHERE unanswered))[1] AS last_covered,
-               array_agg(id ORDER BY sent_at, id) FILTER (WHERE is_open) AS open
+               coalesce(array_agg(id ORDER BY sent_at, id) FILTER (WHERE is_open), '{}') AS open
         FROM placed GROUP BY conversation_id
     ),
     gravest AS (
@@ -73,11 +73,11 @@ $$;
 CREATE OR REPLACE FUNCTION triage.refresh(ids bigint[]) RETURNS integer
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    touched integer;
+    held CONSTANT bigint[] := ARRAY(
+        SELECT id FROM triage.conversation WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
+    );
 BEGIN
-    PERFORM FROM triage.conversation WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
-
-    WITH judged AS MATERIALIZED (SELECT * FROM triage.judge(ids)),
+    WITH judged AS MATERIALIZED (SELECT * FROM triage.judge(held)),
     kept AS (
         UPDATE triage.conversation c
         SET state = j.state, waiting_since = j.since, kind = j.kind, topic = coalesce(j.topic, c.topic), updated_at = now()
@@ -127,17 +127,14 @@ BEGIN
           AND CASE WHEN m.id <> ALL (j.open) THEN b.label = 'unanswered'
                    ELSE b.label NOT IN ('unanswered', j.topic)
                         OR NOT b.applied AND m.id <> j.open[cardinality(j.open)] END
-    ),
-    labelled AS (
-        INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
-        SELECT m.id, w.label, m.account, m.native_id, true
-        FROM judged j
-        JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
-        JOIN triage.account a ON a.name = m.account AND a.labels
-        CROSS JOIN LATERAL (VALUES ('unanswered'), (j.topic)) AS w (label)
-        WHERE w.label NOT IN ('unsure', 'not_crisis')
-        ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted
     )
-    SELECT count(*) INTO touched FROM judged;
-    RETURN touched;
+    INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
+    SELECT m.id, w.label, m.account, m.native_id, true
+    FROM judged j
+    JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
+    JOIN triage.account a ON a.name = m.account AND a.labels
+    CROSS JOIN LATERAL (VALUES ('unanswered'), (j.topic)) AS w (label)
+    WHERE w.label NOT IN ('unsure', 'not_crisis')
+    ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted;
+    RETURN cardinality(held);
 END $$;

@@ -157,7 +157,7 @@ def test_replay_decides_and_refreshes_again(connection: Connection) -> None:
             "UPDATE triage.conversation SET state = 'dismissed', waiting_since = NULL, kind = NULL",
             "care/t1 is kept as dismissed, but by its messages it is waiting",
         ),
-        ("UPDATE triage.message SET deleted_at = now()", "care/t1 is kept as waiting, but by its messages it is dismissed"),
+        ("UPDATE triage.message SET deleted_at = now()", "is kept as waiting, but by its messages it is dismissed"),
         (
             "UPDATE triage.conversation SET waiting_since = waiting_since + interval '1 day'",
             "care/t1 is kept as waiting since another time",

@@ -13,7 +13,7 @@ from triage import config
 from triage.core.types import Cursor, Direction, LabelChange, LabelOutcome, Message
 from triage.ops.classify import classify
 from triage.ops.collect import collect
-from triage.ops.label import SMALL_GROUP, label, label_names
+from triage.ops.label import PATIENCE, label, label_names
 from triage.ops.report import Report
 from triage.store import db, labels, messages
 
@@ -144,23 +144,32 @@ def test_a_topic_that_left_the_configuration_does_not_stop_the_others(three: Con
     ]
 
 
-def test_small_groups_wait_for_company_while_reading_is_behind(three: Connection) -> None:
-    def behind(value: bool) -> None:
-        with db.transaction(three):
-            messages.write_cursor(three, Cursor(account="care"), behind=value)
-
-    behind(True)
-    report = send(three, Mailbox(()))
-    assert (report.read, report.notes) == (0, ["3 mails wait for company until reading has caught up"])
+def test_changes_wait_while_reading_is_behind_but_not_for_ever(three: Connection) -> None:
     with db.transaction(three):
-        db.execute(
-            three,
-            "UPDATE triage.label_outbox SET updated_at = now() - interval '3 minutes' WHERE native_id = 'm1'",
-        )
-    assert send(three, Mailbox(())).kept == 2, "nobody waits for company for ever"
-    triage(three, *(message(f"n{i}", f"u{i}", text="delivery is late") for i in range(SMALL_GROUP)))
-    behind(True)
-    assert send(three, Mailbox(())).kept == 2 * (SMALL_GROUP + 2), "a large group goes at once"
+        messages.write_cursor(three, Cursor(account="care"), behind=True)
+    report = send(three, Mailbox(()))
+    assert (report.read, report.notes) == (0, ["6 changes wait until reading has caught up"])
+    with db.transaction(three):
+        overdue = "UPDATE triage.label_outbox SET updated_at = now() - %s WHERE native_id = 'm1'"
+        db.execute(three, overdue, (PATIENCE,))
+    assert send(three, Mailbox(())).kept == 2
+    with db.transaction(three):
+        messages.write_cursor(three, Cursor(account="care"))
+    assert send(three, Mailbox(())).kept == 4
+
+
+def test_the_newest_open_message_carries_the_labels(three: Connection) -> None:
+    mailbox = Mailbox(())
+    triage(three, message("m4", "t1", minute=4, text="delivery is still late"))
+    send(three, mailbox)
+    assert mailbox.labels == {"m2": DELIVERY, "m3": DELIVERY, "m4": DELIVERY}
+    triage(three, message("m5", "t1", minute=5, text="billing is wrong too"))
+    send(three, mailbox)
+    assert mailbox.labels["m4"] == {"Triage/Unanswered"}
+    assert mailbox.labels["m5"] == {"Triage/Unanswered", "Triage/Billing, refund"}
+    triage(three, message("r1", "t1", minute=9, direction=Direction.OUTBOUND))
+    send(three, mailbox)
+    assert [i for i, carried in mailbox.labels.items() if "Triage/Unanswered" in carried] == ["m2", "m3"]
 
 
 def test_label_names_follow_the_language() -> None:

@@ -82,7 +82,7 @@ def _classify(connection: Connection, rng: random.Random, turn: int) -> None:
 
 def _label(connection: Connection, rng: random.Random, turn: int) -> None:
     with db.transaction(connection):
-        pending = labels.pending(connection, "care", limit=50, company=timedelta(0))
+        pending = labels.pending(connection, "care", limit=50, patience=timedelta(0))
     rng.shuffle(pending)
     with db.transaction(connection):
         conversations.lock(connection, [r["message_id"] for r in pending])
@@ -130,6 +130,9 @@ def test_all_verbs_at_once_never_deadlock_and_end_right(connection: Connection, 
 
     with ThreadPoolExecutor(len(workers)) as pool:
         list(pool.map(work, range(len(workers))))
+    unread = "SELECT count(*) AS n FROM triage.message WHERE decision_id IS NULL AND direction = 'inbound'"
+    while one(connection, unread):
+        _classify(connection, random.Random(0), 0)
     kept = (
         "SELECT md5(string_agg(q::text, '|' ORDER BY conversation_id)) AS sum FROM triage.unanswered_queue q"
     )

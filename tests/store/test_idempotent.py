@@ -14,7 +14,7 @@ from triage.ops import care, queue, replay
 from triage.store import conversations, db, labels, messages
 
 NOW = timedelta(0)
-"""No small group waits for company."""
+"""Nothing may wait."""
 
 TABLES = ("conversation", "message", "classification", "unanswered_queue", "label_outbox", "audit")
 
@@ -154,7 +154,7 @@ def test_quarantine_counts_attempts_and_lets_go(connection: Connection) -> None:
 
 def pending(connection: Connection) -> set[tuple[str, str, bool]]:
     with db.transaction(connection):
-        found = labels.pending(connection, "care", limit=100, company=NOW)
+        found = labels.pending(connection, "care", limit=100, patience=NOW)
     return {(r["native_id"], r["label"], r["wanted"]) for r in found}
 
 
@@ -179,7 +179,7 @@ def test_labels_that_were_sent_are_taken_back(connection: Connection) -> None:
     new, _ = store(connection, message("m1"))
     decide(connection, [(new[0], decision("delivery"))])
     with db.transaction(connection):
-        sent = labels.pending(connection, "care", limit=100, company=NOW)
+        sent = labels.pending(connection, "care", limit=100, patience=NOW)
         labels.settle(connection, [(r["message_id"], r["label"], r["wanted"]) for r in sent])
         assert labels.applied_counts(connection, "care") == {"delivery": 1, "unanswered": 1}
     assert pending(connection) == set()

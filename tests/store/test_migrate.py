@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -138,6 +138,15 @@ def test_no_superuser_is_needed(postgres: Postgres, template: str) -> None:
         administer(postgres, "DROP DATABASE plain WITH (FORCE)", "DROP ROLE plain_migrator")
 
 
+def test_who_may_not_migrate_is_told_the_mend(dsn: str, login: Callable[..., str]) -> None:
+    with db.connect(login("pg_monitor", name="eve")) as session, pytest.raises(Fatal) as caught:
+        migrate(session)
+    assert str(caught.value) == (
+        "eve may not migrate (permission denied for schema triage); have a superuser run once: "
+        "GRANT triage_owner TO eve"
+    )
+
+
 def test_a_server_that_is_not_there_asks_for_patience(postgres: Postgres) -> None:
     with (
         pytest.raises(Retry, match="PostgreSQL cannot be reached"),
@@ -164,10 +173,3 @@ def test_schema_sql_loads_into_an_empty_database(empty_dsn: str, postgres: Postg
         cursor.execute(text)
         connection.commit()
     assert dump(postgres, database_of(empty_dsn)) == text
-
-
-def test_every_named_query_is_used() -> None:
-    for path in sorted(Path(db.__file__).parent.glob("*.sql")):
-        code = path.with_suffix(".py").read_text(encoding="utf-8")
-        unused = [name for name in db.queries(str(path)) if f'"{name}"' not in code]
-        assert unused == [], path.name

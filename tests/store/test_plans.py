@@ -66,7 +66,7 @@ def test_refreshing_walks_indexes_whatever_the_number_of_conversations(full: Con
 QUESTIONS = {
     "undecided": ("conversations", ["%s"], "bigint", "10", "message_undecided"),
     "pending": (
-        "labels", ["%(account)s", "%(limit)s", "%(company)s"], "text, bigint, interval", "'care', 10, '0'",
+        "labels", ["%(account)s", "%(limit)s", "%(patience)s"], "text, bigint, interval", "'care', 10, '0'",
         "label_outbox_pending",
     ),
     "spent_last_minute": ("messages", ["%s"], "text", "'care'", "quota_use_recent"),

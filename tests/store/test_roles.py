@@ -229,7 +229,7 @@ def test_the_pipeline_does_its_verbs_and_acts_for_a_person(inbox: Connection, lo
             conversations.refresh(
                 session, conversations.decide(session, [(r["id"], decision()) for r in found])
             )
-            pending = labels.pending(session, "care", limit=10, company=timedelta(0))
+            pending = labels.pending(session, "care", limit=10, patience=timedelta(0))
             labels.settle(session, [(p["message_id"], p["label"], p["wanted"]) for p in pending])
         messages.unlock_account(session, "care")
         (row,) = queue.claim(session, count=1, by="zoe")

@@ -231,8 +231,9 @@ def check(world: World) -> None:
 def _check_labels(world: World, rows: dict[str, dict[str, Any]]) -> None:
     wanted = table(
         world.connection,
-        "SELECT b.native_id, b.label, c.key FROM triage.label_outbox b JOIN triage.message m ON m.id = b.message_id "
-        "JOIN triage.conversation c ON c.id = m.conversation_id WHERE b.wanted",
+        "SELECT b.message_id, b.native_id, b.label, c.key FROM triage.label_outbox b "
+        "JOIN triage.message m ON m.id = b.message_id JOIN triage.conversation c ON c.id = m.conversation_id "
+        "WHERE b.wanted",
     )
     if ACCOUNTS[world.account] != "gmail":
         assert wanted == []
@@ -242,8 +243,11 @@ def _check_labels(world: World, rows: dict[str, dict[str, Any]]) -> None:
     assert labelled <= opened
     assert {w["key"] for w in wanted if w["label"] == "unanswered"} == set(rows)
     for key, row in rows.items():
-        labels = {w["label"] for w in wanted if w["key"] == key and w["native_id"] in opened}
+        newest = max(world.opened(key), key=lambda t: (t.event.sent_at, t.event.id)).event.id
+        labels = {w["label"] for w in wanted if w["message_id"] == newest}
         assert labels == {"unanswered", row["topic"]} - {"unsure", "not_crisis"}
+        older = {w["label"] for w in wanted if w["key"] == key and w["native_id"] in opened}
+        assert older <= {"unanswered", row["topic"]}
 
 
 def _clear(connection: Connection) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection
 
 from triage.core.errors import Fatal
@@ -19,13 +21,24 @@ def migrate(connection: Connection) -> list[str]:
     Migrations are append-only: one that was edited after it ran is refused. Functions, views and roles are
     replaced whenever their text changed. Raises Fatal with the mend.
     """
-    with db.transaction(connection):
-        db.execute(connection, _SQL["lock"])
-        db.execute(connection, _SQL["bootstrap"])
-        applied = _apply_migrations(connection)
-        _replace(connection, "roles", [db.sql_root() / "roles.sql"], force=True)
-        changed = _replace(connection, "code", [*_files("functions"), *_files("views")])
-        _replace(connection, "grants", [db.sql_root() / "grants.sql"], force=bool(applied) or changed)
+    try:
+        with db.transaction(connection):
+            return _migrate(connection)
+    except psycopg2.errors.InsufficientPrivilege as error:
+        user = connection.info.user
+        raise Fatal(
+            f"{user} may not migrate ({error.diag.message_primary}); have a superuser run once: "
+            f"GRANT triage_owner TO {user}"
+        ) from None
+
+
+def _migrate(connection: Connection) -> list[str]:
+    db.execute(connection, _SQL["lock"])
+    db.execute(connection, _SQL["bootstrap"])
+    applied = _apply_migrations(connection)
+    _replace(connection, "roles", [db.sql_root() / "roles.sql"], force=True)
+    changed = _replace(connection, "code", [*_files("functions"), *_files("views")])
+    _replace(connection, "grants", [db.sql_root() / "grants.sql"], force=bool(applied) or changed)
     return applied
 
 
