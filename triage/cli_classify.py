@@ -37,14 +37,18 @@ def add_parsers(subparsers: Any) -> None:
     )
     evaluate.add_argument("file", metavar="FILE.jsonl", help="JSON lines; - is standard input")
     evaluate.add_argument("--json", action="store_true", help="JSON in place of the tables")
+    evaluate.add_argument("--fast", action="store_true", help="without the second reader")
     evaluate.set_defaults(func=_evaluate)
     train = subparsers.add_parser(
         "train",
         help="train the classifier from its corpus",
-        description="Train as triage/classify/config.cfg declares; takes a minute, needs the extra `train`.",
+        description="Train as triage/classify/config.cfg declares; takes some minutes, needs the extra `train`.",
         epilog="example: triage train --corpus my_corpus --out my_model",
     )
     train.add_argument("--corpus", type=Path, help="folder of <lang>/<topic>.txt (default: the shipped one)")
+    train.add_argument(
+        "--vectors", action="store_true", help="first make the shipped word vectors anew (ten minutes)"
+    )
     train.add_argument("--out", type=Path, help="folder of the model (default: the shipped one)")
     train.set_defaults(func=_train)
 
@@ -111,7 +115,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from triage.ops.evaluate import evaluate
 
     with _open(args.file) as stream:
-        found = evaluate(load_classifier(), _rows(args.file, stream))
+        found = evaluate(load_classifier(cascade=not args.fast), _rows(args.file, stream))
     if args.json:
         _print([one.as_json() for one in found])
         return 0
@@ -145,7 +149,7 @@ def _rows(name: str, stream: IO[str]) -> Iterator[tuple[str, Any]]:
 def _train(args: argparse.Namespace) -> int:
     from triage.ops.train import train
 
-    print(train(out=args.out, corpus=args.corpus))
+    print(train(out=args.out, corpus=args.corpus, vectors=args.vectors))
     return 0
 
 

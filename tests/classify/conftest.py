@@ -17,5 +17,10 @@ def topics() -> Topics:
 
 
 @pytest.fixture(scope="session")
+def fast(topics: Topics) -> Classifier:
+    return load_classifier(topics, cascade=False)
+
+
+@pytest.fixture(scope="session")
 def classifier(topics: Topics) -> Classifier:
     return load_classifier(topics)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from triage.classify import corpus
@@ -25,22 +28,43 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Letters:
+    """A second reader that knows the first letters of a text, and where they stand."""
+
+    name = "letters"
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        rows = [[text.lower()[:200].count(c) / 200 for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+        return np.array(rows, np.float32)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
 def test_twice_the_same_bytes_and_it_has_learnt(small: Path, tmp_path: Path, topics: Topics) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
-    settings = train(first, small)
-    train(second, small)
-    train(second, small)
+    settings = train(first, small, Letters)
+    train(second, small, Letters)
+    train(second, small, Letters)
     assert files(first) == files(second)
     assert settings.topics == ["billing", "data_breach", "delivery"]
-    assert settings.figures["macro_f1"] > 0.5
+    assert settings.figures["fast_macro_f1"] > 0.5
+    assert settings.encoder == "letters"
     one, other = load(topics, first), load(topics, second)
     assert one.model == other.model
     found = one.classify([("", "Where is my parcel? The courier never came.", "")])[0]
     assert found.topics[0].topic == "delivery"
+
+
+def test_without_an_encoder_the_fast_model_is_all_there_is(
+    small: Path, tmp_path: Path, topics: Topics
+) -> None:
+    settings = train(tmp_path / "one", small, lambda: None)
+    assert settings.encoder == ""
+    assert not {name for name in settings.figures if not name.startswith("fast_")}
+    found = load(topics, tmp_path / "one").classify([("", "Well, what shall I say about it?", "")])[0]
+    assert found.stage == "fast"
 
 
 def test_an_empty_corpus_is_told(tmp_path: Path) -> None:

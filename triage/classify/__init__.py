@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from triage.config import Topics
 
 
-def load_classifier(topics: Topics | None = None) -> Classifier:
+def load_classifier(topics: Topics | None = None, *, cascade: bool = True) -> Classifier:
     """The shipped classifier under `topics` (default: config/topics.yaml). Imports spaCy when called, not before.
 
+    Without `cascade` the sentence encoder reads nothing, and the fast model alone decides.
     Raises ConfigError when topics.yaml is wrong or the model is missing.
     """
     from triage.classify.pipeline import load
     from triage.config import load_topics
 
-    return load(load_topics() if topics is None else topics)
+    return load(load_topics() if topics is None else topics, cascade=cascade)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from triage.classify.text import clean
+from triage.classify.text import clean, fold, tokens
 from triage.core.errors import ConfigError
+
+NEAR = 0.5
+"""Share of common shingles from which two messages are one message written twice."""
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -32,6 +36,28 @@ def read(directory: Path = CORPUS) -> list[Example]:
     if not found:
         raise ConfigError(f"{directory}: no corpus here; put one message a line in <lang>/<topic>.txt")
     return found
+
+
+def near_duplicates(examples: list[Example], alike: float = NEAR) -> list[tuple[int, int]]:
+    """Pairs (earlier, later) of messages that share at least `alike` of their three-word shingles (Jaccard)."""
+    shingled = [_shingles(e.text) for e in examples]
+    holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    found = []
+    for number, shingles in enumerate(shingled):
+        shared = Counter(other for shingle in shingles for other in holders[shingle])
+        found += [
+            (other, number)
+            for other, count in sorted(shared.items())
+            if count >= alike * (len(shingles) + len(shingled[other]) - count)
+        ]
+        for shingle in shingles:
+            holders[shingle].append(number)
+    return found
+
+
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    words = [word for token in tokens(text)[0] for word in fold(token)]
+    return {tuple(words[at : at + 3]) for at in range(max(1, len(words) - 2))}
 
 
 def digest(examples: list[Example]) -> str:

@@ -10,7 +10,7 @@ from triage.classify.language import READ
 from triage.classify.rules import Hit
 from triage.core.types import NOT_CRISIS, UNSURE, DecidedBy, Intent
 
-STAGE_RULE, STAGE_FAST = "rule", "fast"
+STAGE_RULE, STAGE_FAST, STAGE_ENCODER = "rule", "fast", "encoder"
 
 INTENT_ORDER = (Intent.URGENT_HELP, Intent.LEGAL, Intent.PRESS, Intent.SPAM, Intent.PRAISE)
 
@@ -19,10 +19,14 @@ LEAST_SEVERE = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taxonomy:
-    """What deciding needs of topics.yaml and of the model: base severity and threshold per topic."""
+    """What deciding needs of topics.yaml and of the model: base severity, and threshold per stage and topic."""
 
     severity: Mapping[str, int]
-    threshold: Mapping[str, float]
+    threshold: Mapping[str, Mapping[str, float]]
+
+    def sure(self, scores: Mapping[str, float], guess: str, lang: str, stage: str) -> bool:
+        """Whether the model may act on its guess: chance high enough, in a language it was trained on."""
+        return lang in READ and scores.get(guess, 0.0) >= self.threshold[stage].get(guess, 1.1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,9 +40,14 @@ class Verdict:
 
 
 def decide(
-    scores: Mapping[str, float], guess: str, hits: Sequence[Hit], lang: str, taxonomy: Taxonomy
+    scores: Mapping[str, float],
+    guess: str,
+    hits: Sequence[Hit],
+    lang: str,
+    taxonomy: Taxonomy,
+    stage: str = STAGE_FAST,
 ) -> Verdict:
-    """Choose the topic.
+    """Choose the topic; `stage` is who made the scores.
 
     A rule of topics.yaml decides, whatever the language: a person wrote it today, and knows. Of several, the
     gravest topic, then the one hit most often, then the first in topics.yaml. Only a graver topic that the
@@ -46,11 +55,11 @@ def decide(
     Otherwise the model's best topic, if its chance reaches the topic's threshold and the language is one it
     was trained on; else `unsure`.
     """
-    sure = lang in READ and scores.get(guess, 0.0) >= taxonomy.threshold.get(guess, 1.1)
+    sure = taxonomy.sure(scores, guess, lang, stage)
     ruled = _ruled(hits, taxonomy)
     if ruled and not (sure and _severity(taxonomy, guess) < _severity(taxonomy, ruled)):
         return Verdict(topic=ruled, guess=guess, by=DecidedBy.RULE, stage=STAGE_RULE)
-    return Verdict(topic=guess if sure else UNSURE, guess=guess, by=DecidedBy.MODEL, stage=STAGE_FAST)
+    return Verdict(topic=guess if sure else UNSURE, guess=guess, by=DecidedBy.MODEL, stage=stage)
 
 
 def _severity(taxonomy: Taxonomy, topic: str) -> int:

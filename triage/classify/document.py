@@ -22,7 +22,13 @@ HITS = "triage_hits"
 """The rules that hit."""
 
 GIVEN = "triage_given"
-"""What each token gave to the best topic's raw score."""
+"""What each token gave to every topic's raw score: a function from topic number to weights."""
+
+STAGE = "triage_stage"
+"""Who made `doc.cats`: a stage of decide.py."""
+
+RAW = "triage_raw"
+"""The raw score of every topic, for the second reader."""
 
 
 class Tokenizer:

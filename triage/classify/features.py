@@ -18,13 +18,18 @@ NGRAM_SIZES = (3, 4, 5)
 Keys = npt.NDArray[np.uint32]
 
 
+def word_key(word: str) -> int:
+    """Key of a folded word; never 0."""
+    return crc32(word.encode("utf-8")) or 1
+
+
 def word_features(token: str) -> tuple[int, list[int], list[int]]:
     """A token's own key (0: it says nothing), the keys of its words, and those of its character n-grams."""
     words = fold(token)
     if not words:
         return 0, [], []
-    own = crc32("".join(words).encode("utf-8")) or 1
-    keys = [crc32(word.encode("utf-8")) or 1 for word in words]
+    own = word_key("".join(words))
+    keys = [word_key(word) for word in words]
     grams = [key for word in words if word not in (URL, MENTION) for key in _char_ngrams(word)]
     return own, keys, grams
 

