@@ -124,7 +124,7 @@ def databases(server: postgres.Postgres) -> str:
     with db.connect(server.dsn("triage")) as connection:
         migrate(connection)
         with db.transaction(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (PIPELINE_USER,))
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (PIPELINE_USER,))
             if not cursor.fetchone():
                 user = sql.Identifier(PIPELINE_USER)
                 cursor.execute(

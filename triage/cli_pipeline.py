@@ -114,9 +114,10 @@ def _decide(args: argparse.Namespace) -> int:
     from triage.classify import load_classifier
     from triage.ops.classify import classify
 
-    topics = load().topics
+    settings = load()
+    classifier = load_classifier(settings.topics, cascade=settings.triage.encoder)
     with db.connect(dsn(args)) as connection:
-        print(classify(connection, load_classifier(topics), topics))
+        print(classify(connection, classifier, settings.topics))
     return 0
 
 

@@ -131,6 +131,7 @@ class Triage(_Strict):
 
     version: int
     label_language: Literal["en", "fr"] = "en"
+    encoder: bool = True
     label_prefix: str = "Triage"
     accounts: tuple[Account, ...] = Field(min_length=1)
     quota: Mapping[str, SourceQuota] = {}

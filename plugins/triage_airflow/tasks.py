@@ -29,8 +29,9 @@ def classify() -> dict[str, Any]:
     from triage.ops.classify import classify as decide
 
     with task_errors(), database() as connection:
-        topics = load().topics
-        report = decide(connection, load_classifier(topics), topics)
+        settings = load()
+        classifier = load_classifier(settings.topics, cascade=settings.triage.encoder)
+        report = decide(connection, classifier, settings.topics)
         print(report)
         return report.figures()
 

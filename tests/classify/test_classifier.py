@@ -141,7 +141,10 @@ def test_a_topic_the_model_never_learnt_and_one_that_is_gone(topics: Topics) -> 
     assert one(changed, "the magic word").topic == "my_topic"
 
 
-def test_what_stands_in_the_subject_is_quoted_without_a_place(classifier: Classifier) -> None:
+def test_what_stands_in_the_subject_is_quoted_without_a_place(topics: Topics) -> None:
+    classifier = load_classifier(
+        with_rules(topics, "product_defect", hashtags=("#VolmeraRecall",)), cascade=False
+    )
     found = one(classifier, "please look into it", subject="Where is my parcel? #VolmeraRecall")
     assert found.topic == "product_defect"
     [rule] = [e for e in found.evidence if e.rule]

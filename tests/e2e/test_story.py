@@ -19,7 +19,7 @@ from triage.store import conversations, db
 
 @pytest.fixture(scope="module")
 def classifier() -> Any:
-    return load_classifier(load().topics)
+    return load_classifier(load().topics, cascade=False)
 
 
 @pytest.fixture

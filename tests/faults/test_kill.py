@@ -24,6 +24,7 @@ import demo.gmail
 import demo.x
 from demo import story
 from tests.e2e.world import MAILBOX, World
+from triage.config import config_dir
 from triage.store import db
 
 VERBS = (("collect", "care"), ("collect", "volmera_x"), ("decide",), ("label", "care"))
@@ -57,6 +58,17 @@ def _picture(world: World) -> dict[str, str]:
         tables = {name: json.dumps(db.rows(connection, sql), default=str) for name, sql in TABLES.items()}
     box = world.gmail.control(f"mailboxes/{MAILBOX}/snapshot")
     return {**tables, "mailbox": json.dumps(box)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fast_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """config/ without the slow second reader."""
+    folder = tmp_path_factory.mktemp("config")
+    for path in config_dir().glob("*.yaml"):
+        (folder / path.name).write_text(path.read_text().replace("encoder: true", "encoder: false"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIAGE_CONFIG", str(folder))
+        yield
 
 
 def _start(world: World, verb: tuple[str, ...]) -> subprocess.Popen[bytes]:
