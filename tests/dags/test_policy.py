@@ -115,7 +115,7 @@ BROKEN = {
         "",
         "connection: this setting is missing",
     ),
-    "unknown source": ("triage.yaml", "source: x\n", "source: pigeon\n", "Input should be 'gmail' or 'x'"),
+    "unknown source": ("triage.yaml", "source: x\n", "source: pigeon\n", "Input should be 'gmail', 'x'"),
     "schedule": (
         "triage.yaml",
         EVERY_MINUTE,

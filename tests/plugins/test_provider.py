@@ -9,13 +9,23 @@ from typing import Any
 
 import pytest
 
+import demo.bluesky
 import demo.gmail
+import demo.mastodon
 import demo.x
 from tests.dags import sandbox
 
 FIELDS = {
     "gmail": {"client_id", "client_secret", "refresh_token", "token_uri", "keyfile_dict", "api_endpoint"},
     "x": {"api_endpoint"},
+    "bluesky": {"api_endpoint"},
+    "mastodon": {"api_endpoint"},
+}
+LOGINS = {
+    "gmail": "care@volmera.example",
+    "x": "@volmera",
+    "bluesky": "@volmera.example",
+    "mastodon": "https://mastodon.example",
 }
 SECRET = {"client_secret", "refresh_token", "keyfile_dict"}
 
@@ -80,8 +90,7 @@ def _connection(conn_type: str, endpoint: str) -> dict[str, Any]:
     if conn_type == "gmail":
         extra |= {"client_id": "id", "client_secret": "s3cret-client", "refresh_token": "s3cret-refresh",
                   "token_uri": f"{endpoint}/token"}  # fmt: skip
-    login = "care@volmera.example" if conn_type == "gmail" else "@volmera"
-    return {"conn_type": conn_type, "login": login, "password": "s3cret-token", "extra": extra}
+    return {"conn_type": conn_type, "login": LOGINS[conn_type], "password": "s3cret-token", "extra": extra}
 
 
 @pytest.mark.parametrize("conn_type", FIELDS)
@@ -104,14 +113,26 @@ def test_the_button_answers_a_sentence_when_nobody_answers(
 def test_the_button_says_who_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.models.connection import Connection
 
-    with demo.gmail.serve() as gmail, demo.x.serve() as x:
+    with (
+        demo.gmail.serve() as gmail,
+        demo.x.serve() as x,
+        demo.bluesky.serve() as bluesky,
+        demo.mastodon.serve() as mastodon,
+    ):
+        bluesky.control("accounts", {"handle": "volmera.example", "password": "s3cret-token"})
+        mastodon.control("accounts", {"acct": "volmera", "name": "Volmera", "token": "s3cret-token"})
         gmail.control("mailboxes", {"address": "care@volmera.example", "aliases": []})
         x.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["app-token"]})
-        given = {"gmail": _connection("gmail", gmail.url), "x": _connection("x", x.url)}
+        urls = {"gmail": gmail.url, "x": x.url, "bluesky": bluesky.url, "mastodon": mastodon.url}
+        given = {conn_type: _connection(conn_type, url) for conn_type, url in urls.items()}
         given["gmail"]["extra"]["refresh_token"] = "refresh-care@volmera.example"
         given["gmail"]["extra"] |= {"client_id": "client-id", "client_secret": "client-secret"}
         given["x"]["password"] = "app-token"
-        for conn_type, who in (("gmail", "care@volmera.example"), ("x", "@volmera (Volmera)")):
+        expected = {
+            "gmail": "care@volmera.example", "x": "@volmera (Volmera)", "bluesky": "@volmera.example, did:plc:",
+            "mastodon": "@volmera (Volmera)",
+        }  # fmt: skip
+        for conn_type, who in expected.items():
             values = {**given[conn_type], "extra": json.dumps(given[conn_type]["extra"])}
             made = Connection(conn_id="under_test", **values)
             monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", made.get_uri())

@@ -51,11 +51,15 @@ class Scripted:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
+    def choose(self, asked: Asked) -> Answer:
+        """The answer whose turn it is; a subclass may look at what was asked."""
+        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.asked.append(Asked(path=parts.path, query=query, headers=dict(handler.headers)))
-        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        answer = self.choose(self.asked[-1])
         if answer.stall:
             self._stop.wait(60)
             return

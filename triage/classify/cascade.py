@@ -24,10 +24,10 @@ CHARS_A_SECOND = 1800
 PER_TEXT = 30
 """Characters that a text costs beside its own."""
 
-BUDGET = 20 * CHARS_A_SECOND
-"""Twenty seconds of the encoder for one call."""
+BUDGET = 8 * CHARS_A_SECOND
+"""Eight seconds of the encoder for one call."""
 
-STORM, STORM_BUDGET = 500, 3 * CHARS_A_SECOND
+STORM, STORM_BUDGET = 500, 2 * CHARS_A_SECOND
 """A call with so many messages is one of many in a row: there the encoder reads only the gravest few."""
 
 

@@ -23,7 +23,15 @@ def build(source: str, settings: SourceSettings, credentials: Credentials, **opt
         from triage.sources.x import XSource
 
         return XSource(settings, credentials, **options)
-    raise ConfigError(f"no source {source!r}; choose gmail or x")
+    if source == "bluesky":
+        from triage.sources.bluesky import BlueskySource
+
+        return BlueskySource(settings, credentials, **options)
+    if source == "mastodon":
+        from triage.sources.mastodon import MastodonSource
+
+        return MastodonSource(settings, credentials, **options)
+    raise ConfigError(f"no source {source!r}; choose gmail, x, bluesky or mastodon")
 
 
 def quota_of(account: Account, settings: Settings) -> SourceQuota:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -67,7 +68,7 @@ class BlueskySource(FeedSource):
                 f"{account}: the Bluesky connection holds no app password; make one in Bluesky under Settings, "
                 "Privacy and security, App passwords, and put it in the password field"
             )
-        self._seal = Fernet(base64.urlsafe_b64encode(hashlib.sha256(self._password.encode()).digest()))
+        self._seal = Fernet(_key(self._password, self._identifier))
         self._session: Session | None = None
         self._sealed = ""
         return JsonClient("Bluesky", account, SERVICE, credentials.extra, now=self._now, sleep=self._sleep)
@@ -273,6 +274,14 @@ class BlueskySource(FeedSource):
             f"{who} refuses the request ({refused}); check the handle, the tracked terms and api_endpoint "
             "(an account on a server of its own needs that server's address)"
         )
+
+
+@lru_cache(maxsize=8)
+def _key(password: str, salt: str) -> bytes:
+    """The key that the session is kept under: slow to guess, should somebody use their account's own password."""
+    return base64.urlsafe_b64encode(
+        hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32)
+    )
 
 
 def _handle(address: str, account: str) -> str:

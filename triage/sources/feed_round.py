@@ -123,7 +123,14 @@ class Round:
         below = bool(times) and times[-1] < walk.floor
         if listing.token and listing.token != walk.token and not below:
             return replace(self, walk=replace(walk, token=listing.token), reset=False)
-        read = {**self.read, walk.feed: (max(walk.since, walk.newest or walk.since), walk.swept)}
+        return self._past(walk, max(walk.since, walk.newest or walk.since))
+
+    def without(self, walk: Walk) -> Round:
+        """The standing when this feed is left for the next round: its mark stays where it was."""
+        return self._past(walk, walk.since)
+
+    def _past(self, walk: Walk, read_to: datetime) -> Round:
+        read = {**self.read, walk.feed: (read_to, walk.swept)}
         following = self.feeds.index(walk.feed) + 1
         if following < len(self.feeds):
             return replace(self, read=read, walk=None, turn=self.feeds[following], reset=False)

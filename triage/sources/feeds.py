@@ -6,6 +6,9 @@ its last walk, and only its last page moves that mark; all of it is in the curso
 Both networks sort an item by the time that its author's server gave it, so one that arrives late lies below
 what was read already. Every walk therefore goes OVERLAP further down, and one an hour goes SWEEP further;
 what the store holds is not given again.
+
+A feed that cannot be read is left for the next round, so that a search that is down keeps nobody who mentions
+us waiting; the page says so. Only the first feed, the mentions, stops the run.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from triage.core.errors import CursorExpired, Fatal, Retry, Skip, TriageError
 from triage.core.types import Cursor, Direction, Message, MessageKey, Page, Quarantined
 from triage.sources.base import Credentials, Now, SourceSettings, utc_now
 from triage.sources.feed_round import Item, Listing, Round, Walk, resynced
-from triage.sources.json_http import JsonClient, Refused
+from triage.sources.json_http import JsonClient, NoAnswer, Refused
 
 RECENT = 100
 """So many of the newest messages are looked at again, some each round, to see whether they were deleted."""
@@ -119,16 +122,23 @@ class FeedSource(ABC):
         size = min(self._settings.page_size, self.page_limit)
         if budget is not None and self.dearest_item:
             size = min(size, (budget - 3) // self.dearest_item)
+        messages: list[Message] = []
+        bad: list[Quarantined] = []
+        paused = ""
         try:
             listing = self._list(walk, size)
+            messages, bad = self._read(listing, walk.floor)
+            after = round_.after(walk, listing)
         except TokenRefused as error:
             if walk.restarted:
                 raise Fatal(f"{error}, twice; run `triage replay` for this account") from error
-            again = replace(walk, token=None, restarted=True)
-            listing, after = Listing(items=(), token=None), replace(round_, walk=again, reset=False)
-        else:
-            after = round_.after(walk, listing)
-        messages, bad = self._read(listing, walk.floor)
+            after = replace(round_, walk=replace(walk, token=None, restarted=True), reset=False)
+        except (NoAnswer, Refused) as error:
+            if walk.feed == round_.feeds[0] or (isinstance(error, Refused) and error.status == 401):
+                raise
+            after = round_.without(walk)
+            why = self._meaning(error) if isinstance(error, Refused) else error
+            paused = f"{walk.feed} is left for later: {why}"
         asked = [m.key.native_id for m in messages if m.direction is Direction.INBOUND]
         after = replace(after, recent=(*after.recent, *asked)[-RECENT:])
         gone: set[str] = set()
@@ -142,6 +152,7 @@ class FeedSource(ABC):
             has_more=not after.finished,
             reset=round_.reset,
             units=self._client.spent(),
+            paused=paused,
         )
 
     def _read(self, listing: Listing, floor: datetime) -> tuple[list[Message], list[Quarantined]]:

@@ -33,6 +33,10 @@ RESET_HEADERS = ("ratelimit-reset", "x-ratelimit-reset", "retry-after")
 _EPOCH_FROM = 1_000_000_000
 
 
+class NoAnswer(Retry):
+    """The service, or the way to it, spoiled every attempt. Other requests may still be answered."""
+
+
 class Refused(Exception):
     """A 3xx or 4xx answer other than 408 and 429: asking again would not help."""
 
@@ -89,7 +93,7 @@ class JsonClient:
         params: Sequence[tuple[str, str]] = (),
         body: Any = None,
     ) -> Answer:
-        """One call. Raises Refused, or Retry: at once for a 429, else after three spoiled attempts."""
+        """One call. Raises Refused, Retry for a 429, or NoAnswer after three spoiled attempts."""
         fault = ""
         for attempt in range(len(PAUSES) + 1):
             if attempt:
@@ -117,7 +121,7 @@ class JsonClient:
             if 200 <= status < 300 and readable:
                 return Answer(body=said, headers={k.lower(): v for k, v in response.headers.items()})
             fault = "the answer is cut off or not JSON" if status < 300 else str(status)
-        raise Retry(f"{self._who} could not be reached in {len(PAUSES) + 1} attempts ({fault})")
+        raise NoAnswer(f"{self._who} could not be reached in {len(PAUSES) + 1} attempts ({fault})")
 
     def _until(self, headers: Mapping[str, str]) -> timedelta:
         """How long a 429 asks to wait: 1 second to a day, a minute when it does not say."""
