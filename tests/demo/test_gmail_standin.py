@@ -9,10 +9,10 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from test_gmail_standin_kit import DAY, ME, START, Stand, encode, mail, reason, refused, run
 
 import demo.gmail
 from demo.common.serving import Server
+from tests.demo.test_gmail_standin_kit import DAY, ME, START, Stand, encode, mail, reason, refused, run
 
 
 @pytest.fixture(scope="module")

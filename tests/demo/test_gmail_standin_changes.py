@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_gmail_standin_kit import START, Stand, encode, mail, reason, refused, run
 
 import demo.gmail
 from demo.common.serving import ControlFailed, Server
+from tests.demo.test_gmail_standin_kit import START, Stand, encode, mail, reason, refused, run
 
 
 @pytest.fixture(scope="module")

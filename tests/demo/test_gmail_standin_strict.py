@@ -16,13 +16,24 @@ from google.auth.transport.requests import Request
 from google.oauth2.credentials import Credentials
 from googleapiclient.errors import HttpError
 from googleapiclient.http import BatchHttpRequest
-from test_gmail_standin_kit import ME, TOKEN, Stand, discovery, judge, mail, reason, refused, responses, run
 
 import demo.gmail
 from demo.common.serving import Server
 from demo.gmail.contract import gmail_contract
 from demo.gmail.methods import HANDLERS
 from demo.gmail.quota import UNITS
+from tests.demo.test_gmail_standin_kit import (
+    ME,
+    TOKEN,
+    Stand,
+    discovery,
+    judge,
+    mail,
+    reason,
+    refused,
+    responses,
+    run,
+)
 
 USERS = "/gmail/v1/users/me"
 
