@@ -118,11 +118,13 @@ class Director:
         return not self.missing()
 
     def missing(self) -> set[str]:
-        """Ids of mails in the mailbox that are neither stored nor in quarantine."""
+        """Ids of mails and posts that are neither stored nor in quarantine; spam and retweets are not asked for."""
         box = call_control(self.scene.gmail, f"mailboxes/{self.mailbox}/snapshot")
         skipped = {"SPAM", "TRASH", "DRAFT"}
-        there = {m["id"] for m in box["messages"] if not skipped & set(m["labels"])}
-        return there - self.watch.mails_known()
+        mails = {m["id"] for m in box["messages"] if not skipped & set(m["labels"])}
+        shown = call_control(self.scene.x, "snapshot")["posts"]
+        posts = {p["id"] for p in shown if "retweeted" not in {kind for kind, _ in p["references"]}}
+        return (mails | posts) - self.watch.known()
 
     def _tell(self) -> None:
         self.scene.airflow.check()

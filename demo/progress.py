@@ -53,10 +53,10 @@ class Watch:
             found = db.rows(connection, _SQL["cursors"])
         return len(found) == accounts and all(row["updated_at"] > moment for row in found)
 
-    def mails_known(self) -> set[str]:
-        """Gmail ids that are stored or in quarantine."""
+    def known(self) -> set[str]:
+        """Ids of mails and posts that are stored or in quarantine."""
         with db.connect(self.dsn, name="demo") as connection:
-            return {row["native_id"] for row in db.rows(connection, _SQL["mails_known"])}
+            return {row["native_id"] for row in db.rows(connection, _SQL["known"])}
 
     def label_changes(self) -> int:
         """How many labels were ever decided on."""

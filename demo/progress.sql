@@ -10,9 +10,8 @@ SELECT (SELECT count(*) FROM triage.message WHERE source = 'gmail') AS mails,
 -- name: cursors
 SELECT account, updated_at FROM triage.cursor
 
--- name: mails_known
-SELECT native_id FROM triage.message WHERE source = 'gmail'
-UNION SELECT native_id FROM triage.quarantine WHERE source = 'gmail'
+-- name: known
+SELECT native_id FROM triage.message UNION SELECT native_id FROM triage.quarantine
 
 -- name: label_changes
 SELECT count(*) AS n FROM triage.label_outbox

@@ -69,6 +69,8 @@ def write_config(folder: Path, *, addresses: tuple[str, ...], first_sync: timede
         if account["source"] == "gmail":
             account["addresses"] = list(addresses)
             account["first_sync"] = f"{max(7, first_sync.days + 2)}d"
+        else:
+            account["first_sync"] = "7d"  # as far as X's search reaches
     (folder / "triage.yaml").write_text(
         yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8"
     )

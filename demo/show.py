@@ -42,7 +42,7 @@ def result(scene: Scene, director: Director, triaged: bool) -> bool:
         print(director.play.note)
     missing = director.missing()
     if missing:
-        print(f"{len(missing)} mails of the mailbox are not collected: {', '.join(sorted(missing)[:5])} …")
+        print(f"{len(missing)} mails or posts are not collected: {', '.join(sorted(missing)[:5])} …")
     if not triaged and not director.stop.is_set():
         print(f"The inbox was not triaged in time; see the logs in {scene.state}")
     print(f"Airflow UI: {scene.airflow.url}")

@@ -17,11 +17,11 @@ from typing import Any
 import httplib2
 import pytest
 from googleapiclient.errors import BatchError, HttpError
-from test_gmail_standin_strict import execute_batch
 
 import demo.gmail
 from demo.common.serving import Server, call_control
 from tests.demo.test_gmail_standin_kit import ME, Stand, mail, reason, refused, run
+from tests.demo.test_gmail_standin_strict import execute_batch
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = (http.client.HTTPException, ConnectionError, httplib2.HttpLib2Error)
