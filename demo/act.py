@@ -37,10 +37,8 @@ class Play:
         """The story: two quiet days, then a recall that began three hours ago."""
         began = datetime.now(UTC) - timedelta(hours=3, minutes=2)
         steps = story.steps(story.files(encore=False), began)
-        quiet = tuple(s for s in steps if s.at < began)
-        storm = tuple(s for s in steps if s.at >= began)
         return Play(
-            acts=(("two quiet days", quiet), ("the recall breaks", storm)),
+            acts=(("two quiet days, then a recall", tuple(steps)),),
             addresses=(story.MAILBOX, *story.ALIASES), has_encore=True,
         )  # fmt: skip
 
