@@ -429,6 +429,28 @@ ALTER TABLE triage.conversation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE triage.correction (
+    id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    from_topic text,
+    to_topic text,
+    origin text NOT NULL,
+    by text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT correction_origin_check CHECK ((origin = ANY (ARRAY['queue'::text, 'mailbox'::text, 'file'::text])))
+);
+
+COMMENT ON TABLE triage.correction IS 'Append-only: what the classifier learns from.';
+
+ALTER TABLE triage.correction ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.correction_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE triage.cursor (
     account text NOT NULL,
     version integer NOT NULL,
@@ -441,6 +463,17 @@ COMMENT ON TABLE triage.cursor IS 'Where each account stands; written in the tra
 
 COMMENT ON COLUMN triage.cursor.behind IS 'There is more to read than the quota allowed so far.';
 
+CREATE TABLE triage.label (
+    account text NOT NULL,
+    key text NOT NULL,
+    native_id text NOT NULL,
+    name text NOT NULL
+);
+
+COMMENT ON COLUMN triage.label.key IS 'unanswered, or a topic key, as in label_outbox.';
+
+COMMENT ON COLUMN triage.label.name IS 'The name we gave it last; another name in the mailbox is a person''s choice and stays.';
+
 CREATE TABLE triage.label_outbox (
     message_id bigint NOT NULL,
     label text NOT NULL,
@@ -450,12 +483,15 @@ CREATE TABLE triage.label_outbox (
     applied boolean DEFAULT false NOT NULL,
     gone boolean DEFAULT false NOT NULL,
     error text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    held boolean DEFAULT false NOT NULL
 );
 
 COMMENT ON COLUMN triage.label_outbox.label IS 'unanswered, or a topic key; names are chosen when it is sent.';
 
 COMMENT ON COLUMN triage.label_outbox.gone IS 'The message is no longer there: nothing to send.';
+
+COMMENT ON COLUMN triage.label_outbox.held IS 'A person took this label off or put it on by hand: we leave it as they left it.';
 
 CREATE TABLE triage.message (
     id bigint NOT NULL,
@@ -481,6 +517,7 @@ CREATE TABLE triage.message (
     covered_as triage.conversation_state,
     covered_by bigint,
     decision_id bigint,
+    global_id text,
     CONSTRAINT message_check CHECK (((covered_as IS NULL) = (covered_by IS NULL))),
     CONSTRAINT message_covered_as_check CHECK ((covered_as = ANY (ARRAY['answered'::triage.conversation_state, 'dismissed'::triage.conversation_state])))
 );
@@ -490,6 +527,8 @@ COMMENT ON COLUMN triage.message.deleted_at IS 'Gone at the source; kept here. I
 COMMENT ON COLUMN triage.message.covered_as IS 'A responder settled the conversation when this message was in it; later ones wait anew.';
 
 COMMENT ON COLUMN triage.message.decision_id IS 'The classification in force; NULL: not read yet.';
+
+COMMENT ON COLUMN triage.message.global_id IS 'The Message-ID of a mail: the same in every mailbox it was delivered to.';
 
 CREATE TABLE triage.quarantine (
     source text NOT NULL,
@@ -542,10 +581,13 @@ CREATE TABLE triage.quota_use (
     account text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     method text NOT NULL,
-    units bigint NOT NULL
+    units bigint NOT NULL,
+    reserved boolean DEFAULT false NOT NULL
 );
 
 COMMENT ON TABLE triage.quota_use IS 'What each account spent, in its own units: Gmail quota units, X millionths of a dollar.';
+
+COMMENT ON COLUMN triage.quota_use.reserved IS 'Taken by a task at work; replaced by what it really spent.';
 
 ALTER TABLE triage.quota_use ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.quota_use_id_seq
@@ -563,6 +605,15 @@ CREATE TABLE triage.replaced (
 );
 
 COMMENT ON TABLE triage.replaced IS 'The text of functions, views and grants that is in force.';
+
+CREATE TABLE triage.thread (
+    source text NOT NULL,
+    account text NOT NULL,
+    key text NOT NULL,
+    conversation_id bigint NOT NULL
+);
+
+COMMENT ON TABLE triage.thread IS 'Threads that lead to a conversation begun in another of our mailboxes. Others are the conversation of their own key.';
 
 CREATE TABLE triage.topic (
     key text NOT NULL,
@@ -616,11 +667,17 @@ ALTER TABLE ONLY triage.conversation
 ALTER TABLE ONLY triage.conversation
     ADD CONSTRAINT conversation_source_account_key_key UNIQUE (source, account, key);
 
+ALTER TABLE ONLY triage.correction
+    ADD CONSTRAINT correction_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY triage.cursor
     ADD CONSTRAINT cursor_pkey PRIMARY KEY (account);
 
 ALTER TABLE ONLY triage.label_outbox
     ADD CONSTRAINT label_outbox_pkey PRIMARY KEY (message_id, label);
+
+ALTER TABLE ONLY triage.label
+    ADD CONSTRAINT label_pkey PRIMARY KEY (account, key);
 
 ALTER TABLE ONLY triage.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (id);
@@ -640,6 +697,9 @@ ALTER TABLE ONLY triage.quota_use
 ALTER TABLE ONLY triage.replaced
     ADD CONSTRAINT replaced_pkey PRIMARY KEY (what);
 
+ALTER TABLE ONLY triage.thread
+    ADD CONSTRAINT thread_pkey PRIMARY KEY (source, account, key);
+
 ALTER TABLE ONLY triage.topic
     ADD CONSTRAINT topic_pkey PRIMARY KEY (key);
 
@@ -650,15 +710,21 @@ CREATE INDEX audit_conversation ON triage.audit USING btree (conversation_id, id
 
 CREATE UNIQUE INDEX classification_once ON triage.classification USING btree (message_id, model, taxonomy) WHERE (decided_by <> 'human'::text);
 
-CREATE INDEX label_outbox_pending ON triage.label_outbox USING btree (account, message_id) WHERE ((wanted <> applied) AND (NOT gone));
+CREATE INDEX correction_message ON triage.correction USING btree (message_id, id);
+
+CREATE INDEX label_outbox_pending ON triage.label_outbox USING btree (account, message_id) WHERE ((wanted <> applied) AND (NOT gone) AND (NOT held));
 
 CREATE INDEX message_asked ON triage.message USING btree (conversation_id) WHERE (direction = 'inbound'::triage.direction);
 
 CREATE INDEX message_conversation ON triage.message USING btree (conversation_id, sent_at);
 
+CREATE INDEX message_global ON triage.message USING btree (global_id) WHERE (global_id IS NOT NULL);
+
 CREATE INDEX message_undecided ON triage.message USING btree (id) WHERE ((decision_id IS NULL) AND (direction = 'inbound'::triage.direction));
 
 CREATE INDEX quota_use_recent ON triage.quota_use USING btree (account, at);
+
+CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
 CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id);
 
@@ -679,8 +745,17 @@ ALTER TABLE ONLY triage.conversation
 ALTER TABLE ONLY triage.conversation
     ADD CONSTRAINT conversation_topic_fkey FOREIGN KEY (topic) REFERENCES triage.topic(key);
 
+ALTER TABLE ONLY triage.correction
+    ADD CONSTRAINT correction_message_id_fkey FOREIGN KEY (message_id) REFERENCES triage.message(id);
+
+ALTER TABLE ONLY triage.correction
+    ADD CONSTRAINT correction_to_topic_fkey FOREIGN KEY (to_topic) REFERENCES triage.topic(key);
+
 ALTER TABLE ONLY triage.cursor
     ADD CONSTRAINT cursor_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.label
+    ADD CONSTRAINT label_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
 ALTER TABLE ONLY triage.label_outbox
     ADD CONSTRAINT label_outbox_message_id_fkey FOREIGN KEY (message_id) REFERENCES triage.message(id);
@@ -702,6 +777,12 @@ ALTER TABLE ONLY triage.quarantine
 
 ALTER TABLE ONLY triage.quota_use
     ADD CONSTRAINT quota_use_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.thread
+    ADD CONSTRAINT thread_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.thread
+    ADD CONSTRAINT thread_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
 
 ALTER TABLE ONLY triage.unanswered_queue
     ADD CONSTRAINT unanswered_queue_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
@@ -769,7 +850,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.classification TO triage_pipel
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.conversation TO triage_pipeline;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.correction TO triage_pipeline;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.cursor TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label_outbox TO triage_pipeline;
 
@@ -786,6 +871,8 @@ GRANT SELECT ON TABLE triage.migration TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.quota_use TO triage_pipeline;
 
 GRANT SELECT ON TABLE triage.replaced TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.thread TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.topic TO triage_pipeline;
 GRANT SELECT ON TABLE triage.topic TO triage_responder;

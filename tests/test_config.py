@@ -19,7 +19,7 @@ accounts:
     source: gmail
     connection: gmail_care
     addresses: [care@volmera.example]
-    topic: delivery
+    poll: 10s
   - name: volmera_x
     source: x
     connection: x_volmera
@@ -68,7 +68,8 @@ def refusal(folder: Path) -> str:
 
 WRONG = [
     # file, what is there, what is written instead, the line that is named, what is said
-    ("triage", "topic: delivery", "topic: parcels", 7, "unknown topic 'parcels'; choose one of delivery, not_cr"),
+    ("triage", "poll: 10s", "poll: often", 7, "'often' is not a duration"),
+    ("triage", "poll: 10s", "push: {topic: t, subscription: s}", 7, "push.topic: String should match pattern"),
     ("triage", "name: volmera_x", "name: care", 8, "two accounts are named 'care'; rename one"),
     ("triage", "name: care", "name: Care Desk", 3, "accounts.0.name: String should match pattern"),
     ("triage", "source: x", "source: fax", 9, "accounts.1.source: Input should be 'gmail'"),

@@ -100,8 +100,18 @@ class Topics(_Strict):
         return self
 
 
+class Push(_Strict):
+    """Gmail's push: the Pub/Sub topic `users.watch` publishes to, and the subscription we pull."""
+
+    topic: str = Field(pattern=r"^projects/[^/]+/topics/[^/]+$")
+    subscription: str = Field(pattern=r"^projects/[^/]+/subscriptions/[^/]+$")
+
+
 class Account(_Strict):
-    """One watched account. `track` may hold hashtags, words and phrases."""
+    """One watched account. `track` may hold hashtags, words and phrases; `poll` is how often the event trigger looks.
+
+    `push` is a Cloud Pub/Sub subscription to Gmail's notifications, which then wake the trigger.
+    """
 
     name: Name
     source: Literal["gmail", "x", "bluesky", "mastodon"]
@@ -110,13 +120,15 @@ class Account(_Strict):
     track: tuple[str, ...] = ()
     first_sync: Duration = timedelta(days=7)
     schedule: Schedule = "* * * * *"
-    topic: str | None = None
+    poll: Duration | None = timedelta(seconds=5)
+    push: Push | None = None
 
 
 class SourceQuota(_Strict):
-    """What calls cost at one source, and how many units a minute one account has (None: no limit of ours)."""
+    """What calls cost at one source, and how many units a minute one account, and all together, have (None: no limit)."""
 
     units_per_minute: int | None = Field(default=None, ge=1)
+    project_units_per_minute: int | None = Field(default=None, ge=1)
     prices: Mapping[str, int] = {}
 
 
@@ -134,6 +146,7 @@ class Triage(_Strict):
     encoder: bool = True
     label_prefix: str = "Triage"
     accounts: tuple[Account, ...] = Field(min_length=1)
+    groups: tuple[str, ...] = ()
     quota: Mapping[str, SourceQuota] = {}
     care: Care = Care()
 
@@ -167,7 +180,7 @@ def load(directory: Path | None = None) -> Settings:
     topics = load_topics(base)
     path = base / "triage.yaml"
     triage = _load(path, Triage)
-    _cross_check(path, triage, topics)
+    _cross_check(path, triage)
     return Settings(triage=triage, topics=topics)
 
 
@@ -271,7 +284,7 @@ def _mend(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
+def _cross_check(path: Path, triage: Triage) -> None:
     node, _ = _parse(path)
     faults: list[str] = []
 
@@ -285,9 +298,7 @@ def _cross_check(path: Path, triage: Triage, topics: Topics) -> None:
         if account.name in names:
             fault(index, "name", f"two accounts are named {account.name!r}; rename one")
         names.add(account.name)
-        if account.topic is not None and account.topic not in topics.topics:
-            fault(
-                index, "topic", f"unknown topic {account.topic!r}; choose one of {', '.join(topics.topics)}"
-            )
+        if account.push and account.source != "gmail":
+            fault(index, "push", "only Gmail pushes; remove it")
     if faults:
         raise ConfigError("\n".join(faults))

@@ -109,13 +109,23 @@ class Quarantined:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LabelMove:
+    """A label (by its id at the source) came onto a message or went from it, by whosever hand."""
+
+    native_id: str
+    label_id: str
+    added: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """What one `Source.pull` gives. Messages and cursor are stored in one transaction.
 
     `deleted` are native ids that are gone at the source; `restored` those that came back (out of the
     trash). `reset` says that a bounded resync began because the cursor had expired. `units` is what the
     page cost in the source's own currency, by method (Gmail quota units, X micro-dollars).
-    `paused` is why the source stopped early (quota, budget), empty if it did not.
+    `paused` is why the source stopped early (quota, budget), empty if it did not. `moved` are labels that
+    came or went on messages, ours and others', in order; the last word on a message and label is kept.
     """
 
     messages: tuple[Message, ...] = ()
@@ -127,6 +137,7 @@ class Page:
     reset: bool = False
     units: Mapping[str, int] = field(default_factory=dict)
     paused: str = ""
+    moved: tuple[LabelMove, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,13 +197,17 @@ class LabelChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelOutcome:
-    """What became of a batch of label changes: ids done, ids gone at the source, and the cost by method."""
+    """What became of a batch of label changes: ids done, ids gone at the source, and the cost by method.
+
+    `labels` are the ids of the names that were used, where they are not those the caller gave.
+    """
 
     done: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
     paused: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,13 +34,16 @@ class Credentials:
 class SourceSettings:
     """What config/triage.yaml says about one account.
 
-    `addresses` are ours (mail addresses and aliases, or handles), `track` the hashtags and phrases to
-    follow, `first_sync` how far back the first pull (and a resync after an expired cursor) reaches,
+    `addresses` are this account's (mail addresses and aliases, or handles), `ours` those of all our accounts of
+    this source and our groups: who writes from one of them is no customer. `track` are the hashtags and phrases
+    to follow, `urgent` phrases whose messages are read first when there is a backlog, `first_sync` how far back the first pull (and a resync after an expired cursor) reaches,
     `units_per_minute` the budget of this account in the source's own units, `prices` its cost per method.
     """
 
     account: str
     addresses: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    urgent: tuple[str, ...] = ()
     track: tuple[str, ...] = ()
     first_sync: timedelta = timedelta(days=7)
     units_per_minute: int | None = None
@@ -68,6 +71,13 @@ class Source(Protocol):
         After CursorExpired the caller pulls again with `resync(cursor)`.
         """
 
+    def look(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
+        """One page found as cheaply as the source allows: what an event trigger calls every few seconds.
+
+        Gmail finds ids and reads nothing (2 units); where listing is reading, it is `pull`. `has_more` says that
+        there is something to pull now. Stored like any page, so that nothing is asked for twice.
+        """
+
     def resync(self, cursor: Cursor) -> Cursor:
         """The cursor from which a bounded resync closes the gap that an expired `cursor` left."""
 
@@ -75,5 +85,14 @@ class Source(Protocol):
 class Labeler(Protocol):
     """A source whose messages can carry labels (Gmail)."""
 
-    def apply(self, changes: Sequence[LabelChange], *, budget: int | None = None) -> LabelOutcome:
-        """Bring the labels of messages to the wanted state; idempotent, creates missing labels."""
+    def labels(self) -> Mapping[str, str]:
+        """The labels there are, id to name."""
+
+    def apply(
+        self, changes: Sequence[LabelChange], *, known: Mapping[str, str] | None = None, budget: int | None = None
+    ) -> LabelOutcome:
+        """Bring the labels of messages to the wanted state; idempotent.
+
+        `known` are the ids of names from earlier calls: a label a person renamed stays ours by its id. One that
+        is gone is adopted by its name or made anew, and the outcome's `labels` gives the new id.
+        """
