@@ -78,6 +78,11 @@ DECLARE
     );
 BEGIN
     WITH judged AS MATERIALIZED (SELECT * FROM triage.judge(held)),
+    newest AS MATERIALIZED (  -- open message of each mailbox that shares the conversation
+        SELECT DISTINCT ON (j.conversation_id, m.account) j.conversation_id, j.topic, m.id, m.account, m.native_id
+        FROM judged j JOIN triage.message m ON m.id = ANY (j.open)
+        ORDER BY j.conversation_id, m.account, m.sent_at DESC, m.id DESC
+    ),
     kept AS (
         UPDATE triage.conversation c
         SET state = j.state, waiting_since = j.since, kind = j.kind, topic = coalesce(j.topic, c.topic), updated_at = now()
@@ -97,7 +102,9 @@ BEGIN
         SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind),
                j.kind, j.intent, j.since, j.since + j.target,
                m.author, m.author_name, m.subject, left(regexp_replace(m.text, '\s+', ' ', 'g'), 240), m.url,
-               coalesce(nullif(d.lang, ''), m.lang), cardinality(j.open)
+               coalesce(nullif(d.lang, ''), m.lang),
+               (SELECT count(DISTINCT coalesce(o.global_id, o.id::text))  -- one mail in two mailboxes is one
+                FROM triage.message o WHERE o.id = ANY (j.open))
         FROM judged j
         JOIN triage.conversation c ON c.id = j.conversation_id
         JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
@@ -116,24 +123,24 @@ BEGIN
                excluded.waiting_since, excluded.due_at, excluded.author, excluded.author_name,
                excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages)
     ),
-    -- The newest open message carries `unanswered` and the conversation's topic: Gmail shows a thread's labels
-    -- whichever message has them, and a change costs quota. Open messages labelled before keep what they have, an
-    -- answered one keeps its topic's. unsure and not_crisis say nothing to the inbox owner: no label.
+    -- The newest open message of each mailbox carries `unanswered` and the conversation's topic: Gmail shows a
+    -- thread's labels whichever message has them, and a change costs quota. Open messages labelled before keep what
+    -- they have, an answered one keeps its topic's. unsure and not_crisis say nothing to the inbox owner: no label.
     unlabelled AS (
         UPDATE triage.label_outbox b SET wanted = false, updated_at = now()
         FROM judged j
         JOIN triage.message m ON m.conversation_id = j.conversation_id
+        LEFT JOIN newest n ON n.id = m.id
         WHERE b.message_id = m.id AND b.wanted
           AND CASE WHEN m.id <> ALL (j.open) THEN b.label = 'unanswered'
                    ELSE b.label NOT IN ('unanswered', j.topic)
-                        OR NOT b.applied AND m.id <> j.open[cardinality(j.open)] END
+                        OR NOT b.applied AND n.id IS NULL END
     )
     INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
-    SELECT m.id, w.label, m.account, m.native_id, true
-    FROM judged j
-    JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
-    JOIN triage.account a ON a.name = m.account AND a.labels
-    CROSS JOIN LATERAL (VALUES ('unanswered'), (j.topic)) AS w (label)
+    SELECT n.id, w.label, n.account, n.native_id, true
+    FROM newest n
+    JOIN triage.account a ON a.name = n.account AND a.labels
+    CROSS JOIN LATERAL (VALUES ('unanswered'), (n.topic)) AS w (label)
     WHERE w.label NOT IN ('unsure', 'not_crisis')
     ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted;
     RETURN cardinality(held);

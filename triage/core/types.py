@@ -70,6 +70,7 @@ class Message:
     `author` is the address or the platform's user id, `author_name` what a person would read.
     `text` is what was written now: quotes and signature cut. `automatic_reason` says which header or
     habit showed that a machine wrote it. `reply_to` is the native id of the message replied to, if known.
+    `global_id` is the same in every account the message was delivered to (a mail's Message-ID).
     """
 
     key: MessageKey
@@ -85,6 +86,7 @@ class Message:
     url: str = ""
     labels: tuple[str, ...] = ()
     reply_to: str | None = None
+    global_id: str = ""
     automatic_reason: str = ""
     bare_thanks: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -125,7 +127,8 @@ class Page:
     trash). `reset` says that a bounded resync began because the cursor had expired. `units` is what the
     page cost in the source's own currency, by method (Gmail quota units, X micro-dollars).
     `paused` is why the source stopped early (quota, budget), empty if it did not. `moved` are labels that
-    came or went on messages, ours and others', in order; the last word on a message and label is kept.
+    came or went on messages, ours and others', in order; the last word on a message and label is kept. They sum
+    up a walk through changes that began at `walked_at`: what was done after that moment may be missing in them.
     """
 
     messages: tuple[Message, ...] = ()
@@ -138,6 +141,7 @@ class Page:
     units: Mapping[str, int] = field(default_factory=dict)
     paused: str = ""
     moved: tuple[LabelMove, ...] = ()
+    walked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,7 @@ def to_message(
         url=_link(key.native_id, addresses),
         labels=tuple(answer.get("labelIds", ())),
         reply_to=parsed.in_reply_to or None,
+        global_id=parsed.message_id,
         automatic_reason=parsed.automatic,
         bare_thanks=direction is Direction.INBOUND and is_bare_thanks(parsed.text),
         extra={

@@ -84,13 +84,15 @@ def rows(connection: Connection, sql: str, parameters: Any = None) -> list[dict[
         return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
 
-def values(connection: Connection, sql: str, tuples: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Run a `VALUES %s` query over many tuples in batches; rows that it returns as dictionaries."""
+def values(
+    connection: Connection, sql: str, tuples: Sequence[tuple[Any, ...]], *, fetch: bool | None = None
+) -> list[dict[str, Any]]:
+    """Run a `VALUES %s` query over many tuples in batches; rows that it gives (RETURNING, `fetch`) as dictionaries."""
     if not tuples:
         return []
     with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
         returned = psycopg2.extras.execute_values(
-            cursor, sql, tuples, page_size=1000, fetch="RETURNING" in sql.upper()
+            cursor, sql, tuples, page_size=1000, fetch="RETURNING" in sql.upper() if fetch is None else fetch
         )
         return [dict(row) for row in returned or []]
 

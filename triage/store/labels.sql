@@ -9,7 +9,7 @@ SELECT b.message_id, b.native_id, b.label, b.wanted,
        coalesce(c.behind, false) AND b.updated_at > now() - %(patience)s AS may_wait
 FROM triage.label_outbox b
 LEFT JOIN triage.cursor c ON c.account = b.account
-WHERE b.account = %(account)s AND b.wanted <> b.applied AND NOT b.gone
+WHERE b.account = %(account)s AND b.wanted <> b.applied AND NOT b.gone AND NOT b.held
 ORDER BY b.message_id, b.label LIMIT %(limit)s
 
 -- name: settle

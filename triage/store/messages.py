@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
 from triage.core.types import Cursor, Message, Quarantined
-from triage.store import db
+from triage.store import db, shape, threads
 
 _SQL = db.queries(__file__)
 
@@ -47,65 +47,34 @@ def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[in
     """Store messages; (ids of new messages, ids of the conversations touched). Known ones change nothing."""
     if not messages:
         return [], []
-    unique = {_key(m): m for m in messages}
+    unique = {shape.key(m): m for m in messages}
     ids = lock_conversations(connection, messages)
-    stored = db.values(connection, _SQL["upsert_messages"], [_row(m, ids) for m in unique.values()])
+    stored = db.values(connection, _SQL["upsert_messages"], [shape.row(m, ids) for m in unique.values()])
     db.values(connection, _SQL["leave_quarantine"], list(unique))
     return [r["id"] for r in stored], sorted({r["conversation_id"] for r in stored})
 
 
 def lock_conversations(
     connection: Connection, messages: Sequence[Message], *, account: str = "", native_ids: Sequence[str] = ()
-) -> dict[tuple[str, str, str], int]:
+) -> dict[shape.Head, int]:
     """Make and lock the conversations of these messages and of the account's stored `native_ids`; their ids.
 
     All locks of a transaction are taken at once, in the order of ids: so no two writers wait for each other.
     """
-    heads = sorted({_head(m) for m in messages})
-    db.values(connection, _SQL["add_conversations"], heads)
+    copies = threads.copies(connection, messages)
+    heads = sorted({shape.head(m) for m in messages})
+    db.values(connection, _SQL["add_conversations"], [head for head in heads if head not in copies])
     sources, accounts, keys = ([head[i] for head in heads] for i in range(3))
-    wanted = {
-        "sources": sources,
-        "accounts": accounts,
-        "keys": keys,
+    wanted = {"sources": sources, "accounts": accounts, "keys": keys}
+    others = {
         "account": account,
         "native_ids": list(native_ids),
+        "ids": [i for found in copies.values() for i in found],
     }
-    found = db.rows(connection, _SQL["lock_conversations"], wanted)
+    db.rows(connection, _SQL["lock_conversations"], {**wanted, **others})
+    threads.unite(connection, copies)
+    found = db.rows(connection, _SQL["resolve"], wanted)
     return {(r["source"], r["account"], r["key"]): r["id"] for r in found}
-
-
-def _head(message: Message) -> tuple[str, str, str]:
-    return message.key.source, message.key.account, clean(message.conversation)
-
-
-def _key(message: Message) -> tuple[str, str, str]:
-    return message.key.source, message.key.account, clean(message.key.native_id)
-
-
-def clean(text: str) -> str:
-    """PostgreSQL text holds no NUL and no lone surrogate."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _clean_json(value: Any) -> Any:
-    """The same for every string inside a JSON value."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, Mapping):
-        return {clean(str(key)): _clean_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean_json(item) for item in value]
-    return value
-
-
-def _row(m: Message, ids: Mapping[tuple[str, str, str], int]) -> tuple[Any, ...]:
-    return (
-        *_key(m), ids[_head(m)], m.direction.value, clean(m.author), clean(m.author_name), m.sent_at, m.fetched_at,
-        clean(m.subject), clean(m.text), m.lang, clean(m.url), [clean(label) for label in m.labels],
-        None if m.reply_to is None else clean(m.reply_to), clean(m.automatic_reason), m.bare_thanks,
-        Json(_clean_json(m.extra)),
-    )  # fmt: skip
 
 
 def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:
@@ -114,7 +83,10 @@ def quarantine(connection: Connection, items: Sequence[Quarantined]) -> None:
     db.values(
         connection,
         _SQL["quarantine"],
-        [(k.source, k.account, clean(k.native_id), clean(i.reason), clean(i.raw)) for k, i in unique.items()],
+        [
+            (k.source, k.account, shape.clean(k.native_id), shape.clean(i.reason), shape.clean(i.raw))
+            for k, i in unique.items()
+        ],
     )
 
 

@@ -17,25 +17,38 @@ ON CONFLICT (account) DO UPDATE
 SET version = excluded.version, value = excluded.value, behind = excluded.behind, updated_at = now()
 
 -- name: add_conversations
-INSERT INTO triage.conversation (source, account, key) VALUES %s
+INSERT INTO triage.conversation (source, account, key)
+SELECT v.* FROM (VALUES %s) AS v (source, account, key)
+WHERE NOT EXISTS (SELECT FROM triage.thread t WHERE (t.source, t.account, t.key) = (v.source, v.account, v.key))
 ON CONFLICT (source, account, key) DO NOTHING
 
 -- name: lock_conversations
-SELECT id, source, account, key FROM triage.conversation
+WITH head AS (
+    SELECT * FROM unnest(%(sources)s::text[], %(accounts)s::text[], %(keys)s::text[]) AS head (source, account, key)
+)
+SELECT id FROM triage.conversation
 WHERE id IN (
-    SELECT c.id FROM triage.conversation c
-    JOIN unnest(%(sources)s::text[], %(accounts)s::text[], %(keys)s::text[]) AS head (source, account, key)
-        USING (source, account, key)
+    SELECT c.id FROM triage.conversation c JOIN head USING (source, account, key)
+    UNION
+    SELECT t.conversation_id FROM triage.thread t JOIN head USING (source, account, key)
     UNION
     SELECT m.conversation_id FROM triage.message m
     JOIN triage.account a ON a.name = m.account AND a.source = m.source
     WHERE m.account = %(account)s AND m.native_id = ANY (%(native_ids)s::text[])
+    UNION
+    SELECT unnest(%(ids)s::bigint[])
 )
 ORDER BY id FOR NO KEY UPDATE
 
+-- name: resolve
+SELECT h.source, h.account, h.key, coalesce(t.conversation_id, c.id) AS id
+FROM unnest(%(sources)s::text[], %(accounts)s::text[], %(keys)s::text[]) AS h (source, account, key)
+LEFT JOIN triage.thread t USING (source, account, key)
+LEFT JOIN triage.conversation c USING (source, account, key)
+
 -- name: upsert_messages
 INSERT INTO triage.message (source, account, native_id, conversation_id, direction, author, author_name, sent_at,
-    fetched_at, subject, text, lang, url, labels, reply_to, automatic_reason, bare_thanks, extra)
+    fetched_at, subject, text, lang, url, labels, reply_to, global_id, automatic_reason, bare_thanks, extra)
 VALUES %s
 ON CONFLICT (source, account, native_id) DO NOTHING
 RETURNING id, conversation_id
