@@ -372,6 +372,101 @@ CREATE TABLE triage.audit (
 
 COMMENT ON TABLE triage.audit IS 'Who did what to a conversation, append-only. by: session_user, or the name the page or mailbox gives.';
 
+CREATE TABLE triage.conversation (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    account text NOT NULL,
+    key text NOT NULL,
+    state triage.conversation_state DEFAULT 'nobody'::triage.conversation_state NOT NULL,
+    kind text,
+    waiting_since timestamp with time zone,
+    topic text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT conversation_check CHECK (((state = 'waiting'::triage.conversation_state) = (waiting_since IS NOT NULL))),
+    CONSTRAINT conversation_check1 CHECK (((state = 'waiting'::triage.conversation_state) = (kind IS NOT NULL))),
+    CONSTRAINT conversation_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'check'::text])))
+);
+
+COMMENT ON TABLE triage.conversation IS 'The unit that waits: a Gmail thread, or one author inside one social conversation.';
+
+CREATE TABLE triage.message (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    account text NOT NULL,
+    native_id text NOT NULL,
+    conversation_id bigint NOT NULL,
+    direction triage.direction NOT NULL,
+    author text NOT NULL,
+    author_name text DEFAULT ''::text NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    fetched_at timestamp with time zone NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    text text NOT NULL,
+    lang text DEFAULT ''::text NOT NULL,
+    url text DEFAULT ''::text NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    reply_to text,
+    automatic_reason text DEFAULT ''::text NOT NULL,
+    bare_thanks boolean DEFAULT false NOT NULL,
+    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    deleted_at timestamp with time zone,
+    covered_as triage.conversation_state,
+    covered_by bigint,
+    decision_id bigint,
+    global_id text,
+    CONSTRAINT message_check CHECK (((covered_as IS NULL) = (covered_by IS NULL))),
+    CONSTRAINT message_covered_as_check CHECK ((covered_as = ANY (ARRAY['answered'::triage.conversation_state, 'dismissed'::triage.conversation_state])))
+);
+
+COMMENT ON COLUMN triage.message.deleted_at IS 'Gone at the source; kept here. It no longer waits.';
+
+COMMENT ON COLUMN triage.message.covered_as IS 'A responder settled the conversation when this message was in it; later ones wait anew.';
+
+COMMENT ON COLUMN triage.message.decision_id IS 'The classification in force; NULL: not read yet.';
+
+COMMENT ON COLUMN triage.message.global_id IS 'The Message-ID of a mail: the same in every mailbox it was delivered to.';
+
+CREATE VIEW triage.answered AS
+ SELECT c.id AS conversation_id,
+    c.source,
+    c.account,
+    c.key AS conversation,
+    c.topic,
+    COALESCE(r.sent_at, told.at) AS answered_at,
+    COALESCE(NULLIF(r.author_name, ''::text), r.author, told.by) AS answered_by,
+        CASE
+            WHEN (r.id IS NULL) THEN 'told'::text
+            ELSE 'reply'::text
+        END AS how,
+    COALESCE(r.url, ''::text) AS link,
+        CASE
+            WHEN (r.id IS NULL) THEN told.reason
+            ELSE NULL::text
+        END AS told
+   FROM ((triage.conversation c
+     LEFT JOIN LATERAL ( SELECT m.id,
+            m.sent_at,
+            m.author,
+            m.author_name,
+            m.url
+           FROM triage.message m
+          WHERE ((m.conversation_id = c.id) AND (m.direction = 'outbound'::triage.direction) AND (m.sent_at > ALL ( SELECT q.sent_at
+                   FROM triage.message q
+                  WHERE ((q.conversation_id = c.id) AND (q.direction = 'inbound'::triage.direction)))))
+          ORDER BY m.sent_at DESC, m.id DESC
+         LIMIT 1) r ON (true))
+     LEFT JOIN LATERAL ( SELECT a.at,
+            a.by,
+            a.reason
+           FROM (triage.message m
+             JOIN triage.audit a ON ((a.id = m.covered_by)))
+          WHERE ((m.conversation_id = c.id) AND (m.covered_as = 'answered'::triage.conversation_state))
+          ORDER BY a.id DESC
+         LIMIT 1) told ON (true))
+  WHERE (c.state = 'answered'::triage.conversation_state);
+
+COMMENT ON VIEW triage.answered IS 'One row per answered conversation. how: reply (link leads to it) or told (a responder said where).';
+
 ALTER TABLE triage.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.audit_id_seq
     START WITH 1
@@ -409,23 +504,6 @@ ALTER TABLE triage.classification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE triage.conversation (
-    id bigint NOT NULL,
-    source text NOT NULL,
-    account text NOT NULL,
-    key text NOT NULL,
-    state triage.conversation_state DEFAULT 'nobody'::triage.conversation_state NOT NULL,
-    kind text,
-    waiting_since timestamp with time zone,
-    topic text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT conversation_check CHECK (((state = 'waiting'::triage.conversation_state) = (waiting_since IS NOT NULL))),
-    CONSTRAINT conversation_check1 CHECK (((state = 'waiting'::triage.conversation_state) = (kind IS NOT NULL))),
-    CONSTRAINT conversation_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'check'::text])))
-);
-
-COMMENT ON TABLE triage.conversation IS 'The unit that waits: a Gmail thread, or one author inside one social conversation.';
 
 ALTER TABLE triage.conversation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.conversation_id_seq
@@ -499,43 +577,6 @@ COMMENT ON COLUMN triage.label_outbox.label IS 'unanswered, or a topic key; name
 COMMENT ON COLUMN triage.label_outbox.gone IS 'The message is no longer there: nothing to send.';
 
 COMMENT ON COLUMN triage.label_outbox.held IS 'A person took this label off or put it on by hand: we leave it as they left it.';
-
-CREATE TABLE triage.message (
-    id bigint NOT NULL,
-    source text NOT NULL,
-    account text NOT NULL,
-    native_id text NOT NULL,
-    conversation_id bigint NOT NULL,
-    direction triage.direction NOT NULL,
-    author text NOT NULL,
-    author_name text DEFAULT ''::text NOT NULL,
-    sent_at timestamp with time zone NOT NULL,
-    fetched_at timestamp with time zone NOT NULL,
-    subject text DEFAULT ''::text NOT NULL,
-    text text NOT NULL,
-    lang text DEFAULT ''::text NOT NULL,
-    url text DEFAULT ''::text NOT NULL,
-    labels text[] DEFAULT '{}'::text[] NOT NULL,
-    reply_to text,
-    automatic_reason text DEFAULT ''::text NOT NULL,
-    bare_thanks boolean DEFAULT false NOT NULL,
-    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
-    deleted_at timestamp with time zone,
-    covered_as triage.conversation_state,
-    covered_by bigint,
-    decision_id bigint,
-    global_id text,
-    CONSTRAINT message_check CHECK (((covered_as IS NULL) = (covered_by IS NULL))),
-    CONSTRAINT message_covered_as_check CHECK ((covered_as = ANY (ARRAY['answered'::triage.conversation_state, 'dismissed'::triage.conversation_state])))
-);
-
-COMMENT ON COLUMN triage.message.deleted_at IS 'Gone at the source; kept here. It no longer waits.';
-
-COMMENT ON COLUMN triage.message.covered_as IS 'A responder settled the conversation when this message was in it; later ones wait anew.';
-
-COMMENT ON COLUMN triage.message.decision_id IS 'The classification in force; NULL: not read yet.';
-
-COMMENT ON COLUMN triage.message.global_id IS 'The Message-ID of a mail: the same in every mailbox it was delivered to.';
 
 CREATE TABLE triage.quarantine (
     source text NOT NULL,
@@ -853,9 +894,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.account TO triage_pipeline;
 
 GRANT SELECT,INSERT ON TABLE triage.audit TO triage_pipeline;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.classification TO triage_pipeline;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.conversation TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.message TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.answered TO triage_pipeline;
+GRANT SELECT ON TABLE triage.answered TO triage_responder;
+GRANT SELECT ON TABLE triage.answered TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.classification TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.correction TO triage_pipeline;
 
@@ -864,8 +911,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.cursor TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label_outbox TO triage_pipeline;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.message TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.quarantine TO triage_pipeline;
 

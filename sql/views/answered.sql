@@ -1,0 +1,23 @@
+-- Where each answered conversation was answered: the reply itself, wherever it was written, or what a responder told.
+CREATE OR REPLACE VIEW triage.answered AS
+SELECT c.id AS conversation_id, c.source, c.account, c.key AS conversation, c.topic,
+       coalesce(r.sent_at, told.at) AS answered_at,
+       coalesce(nullif(r.author_name, ''), r.author, told.by) AS answered_by,
+       CASE WHEN r.id IS NULL THEN 'told' ELSE 'reply' END AS how,
+       coalesce(r.url, '') AS link,
+       CASE WHEN r.id IS NULL THEN told.reason END AS told
+FROM triage.conversation c
+LEFT JOIN LATERAL (
+    SELECT m.id, m.sent_at, m.author, m.author_name, m.url FROM triage.message m
+    WHERE m.conversation_id = c.id AND m.direction = 'outbound'
+      AND m.sent_at > ALL (SELECT q.sent_at FROM triage.message q
+                           WHERE q.conversation_id = c.id AND q.direction = 'inbound')
+    ORDER BY m.sent_at DESC, m.id DESC LIMIT 1
+) r ON true
+LEFT JOIN LATERAL (
+    SELECT a.at, a.by, a.reason FROM triage.message m JOIN triage.audit a ON a.id = m.covered_by
+    WHERE m.conversation_id = c.id AND m.covered_as = 'answered'
+    ORDER BY a.id DESC LIMIT 1
+) told ON true
+WHERE c.state = 'answered';
+COMMENT ON VIEW triage.answered IS 'One row per answered conversation. how: reply (link leads to it) or told (a responder said where).';
