@@ -1,0 +1,46 @@
+"""What the benchmarks share: a database of their own, and tables."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.postgres import running
+from triage.store import db
+from triage.store.migrate import migrate
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The address of a migrated database on an embedded PostgreSQL, gone at the end."""
+    base = Path(tempfile.mkdtemp(prefix="triage-bench-"))
+    try:
+        with running(base, durable=False) as server:
+            with db.connect(server.dsn()) as connection:
+                migrate(connection)
+            yield server.dsn()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as a table; numbers to the right, floats with three digits."""
+    made = Table(title=title, title_justify="left")
+    for name, value in rows[0].items():
+        made.add_column(name, justify="left" if isinstance(value, str) else "right")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row.values()))
+    Console(width=140).print(made)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
