@@ -184,25 +184,22 @@ def _row(what: str, mails: int, spent: Mapping[str, int], least: int, *, limit: 
 
 def day(conversations: int = 200, *, poll: int = 5) -> list[dict[str, Any]]:
     """A day of conversations, each answered from Gmail a while later; polled every `poll` seconds."""
-    chance = random.Random(5)
-    slots = chance.sample(range(DAY // poll), 2 * conversations)
-    asked = sorted(slots[:conversations])
+    asked, answered = _times(conversations, DAY // poll, longest=2 * 3600 // poll)
     spent: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     with mailbox() as box:
-        start, waiting = box.clock, []
-        arrives = dict(zip(asked, range(conversations), strict=True))
-        answers = set(slots[conversations:])
+        start, threads = box.clock, {}
         for slot in range(DAY // poll):
             box.clock = start + timedelta(seconds=slot * poll)
-            what = "unlabelling"
-            if slot in arrives:
-                waiting.append(box.deliver([arrives[slot]])[0]["threadId"])
-                what = "labelling"
-            elif slot in answers and waiting:
-                box.answer(waiting.pop(0))
-            spent["polling"] += (found := _spending(box, box.look))[0]
-            if found[1]:
+            what = "labelling"
+            if slot in asked:
+                threads[asked[slot]] = box.deliver([asked[slot]])[0]["threadId"]
+            elif slot in answered:
+                box.answer(threads[answered[slot]])
+                what = "unlabelling"
+            units, found = _spending(box, box.look)
+            spent["polling"] += units
+            if found:
                 spent["reading"] += _spending(box, box.collect)[0]
                 spent[what] += _spending(box, box.triage)[0]
                 changed[what] += 1
@@ -220,6 +217,20 @@ def day(conversations: int = 200, *, poll: int = 5) -> list[dict[str, Any]]:
         *rows,
         {"part of the day": "together", "units": total, "unavoidable": floor, "ratio": total / floor},
     ]
+
+
+def _times(conversations: int, slots: int, *, longest: int) -> tuple[dict[int, int], dict[int, int]]:
+    """When each conversation is begun and when it is answered; no two things in one slot."""
+    chance = random.Random(5)
+    free = set(range(slots))
+    asked: dict[int, int] = {}
+    answered: dict[int, int] = {}
+    for number in range(conversations):
+        begin = chance.choice([slot for slot in sorted(free) if slot < slots - longest])
+        end = chance.choice([slot for slot in range(begin + 1, begin + longest) if slot in free])
+        free -= {begin, end}
+        asked[begin], answered[end] = number, number
+    return asked, answered
 
 
 def _spending(box: Mailbox, do: Any) -> tuple[int, Any]:

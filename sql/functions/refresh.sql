@@ -100,7 +100,7 @@ BEGIN
             (conversation_id, source, account, conversation, topic, severity, priority, kind, intent, waiting_since,
              due_at, author, author_name, subject, excerpt, url, lang, messages)
         SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind),
-               j.kind, j.intent, j.since, j.since + j.target,
+               j.kind, j.intent, j.since, triage.due(j.since, j.target),
                m.author, m.author_name, m.subject, left(regexp_replace(m.text, '\s+', ' ', 'g'), 240), m.url,
                coalesce(nullif(d.lang, ''), m.lang),
                (SELECT count(DISTINCT coalesce(o.global_id, o.id::text))  -- one mail in two mailboxes is one
@@ -115,6 +115,7 @@ BEGIN
             intent = excluded.intent, waiting_since = excluded.waiting_since, due_at = excluded.due_at,
             author = excluded.author, author_name = excluded.author_name, subject = excluded.subject,
             excerpt = excluded.excerpt, url = excluded.url, lang = excluded.lang, messages = excluded.messages,
+            snoozed_until = CASE WHEN excluded.messages <= q.messages THEN q.snoozed_until END,  -- a new word wakes it
             updated_at = now()
         WHERE (q.topic, q.severity, q.priority, q.kind, q.intent, q.waiting_since, q.due_at, q.author, q.author_name,
                q.subject, q.excerpt, q.url, q.lang, q.messages)
@@ -136,8 +137,11 @@ BEGIN
                    ELSE b.label NOT IN ('unanswered', j.topic)
                         OR NOT b.applied AND n.id IS NULL END
     )
-    INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted)
-    SELECT n.id, w.label, n.account, n.native_id, true
+    -- A topic label that a person took off this conversation is not put on it again.
+    INSERT INTO triage.label_outbox AS b (message_id, label, account, native_id, wanted, held)
+    SELECT n.id, w.label, n.account, n.native_id, true, w.label <> 'unanswered' AND EXISTS (
+        SELECT FROM triage.message o JOIN triage.label_outbox h ON h.message_id = o.id AND h.label = w.label
+        WHERE o.conversation_id = n.conversation_id AND h.held AND NOT h.applied)
     FROM newest n
     JOIN triage.account a ON a.name = n.account AND a.labels
     CROSS JOIN LATERAL (VALUES ('unanswered'), (n.topic)) AS w (label)

@@ -9,26 +9,33 @@ LANGUAGE sql STABLE AS $$
                 ELSE session_user END
 $$;
 
--- Lease the next rows that nobody holds, in queue order; two callers never get the same one.
+-- A lease is for a working step, not for a week: at most a day, at least half a minute.
+CREATE OR REPLACE FUNCTION triage.lease(wanted interval) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT least(greatest(coalesce(wanted, '15 minutes'), '30 seconds'), '1 day'::interval)
+$$;
+
+-- Lease the next rows that nobody holds, in queue order, at most 500; two callers never get the same one.
 CREATE OR REPLACE FUNCTION triage.claim(
     n integer DEFAULT 1, of_topic text DEFAULT NULL, in_lang text DEFAULT NULL, lease interval DEFAULT '15 minutes'
 ) RETURNS SETOF triage.unanswered_queue
 LANGUAGE sql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
     WITH chosen AS (
         SELECT conversation_id FROM triage.unanswered_queue
-        WHERE (lease_until IS NULL OR lease_until < clock_timestamp())
+        WHERE account = ANY ((SELECT triage.my_accounts())::text[])
+          AND (lease_until IS NULL OR lease_until < clock_timestamp())
           AND (snoozed_until IS NULL OR snoozed_until < clock_timestamp())
           AND (of_topic IS NULL OR topic = of_topic)
           AND (in_lang IS NULL OR lang = in_lang)
         ORDER BY priority, due_at, conversation_id
-        LIMIT greatest(n, 0)
+        LIMIT least(greatest(n, 0), 500)
         FOR UPDATE SKIP LOCKED
     ),
     noted AS (
         INSERT INTO triage.audit (conversation_id, verb, by) SELECT conversation_id, 'claim', triage.actor() FROM chosen
     )
     UPDATE triage.unanswered_queue q
-    SET claimed_by = triage.actor(), lease_until = clock_timestamp() + lease, updated_at = clock_timestamp()
+    SET claimed_by = triage.actor(), lease_until = clock_timestamp() + triage.lease(lease), updated_at = clock_timestamp()
     FROM chosen c WHERE q.conversation_id = c.conversation_id
     RETURNING q.*
 $$;
@@ -39,9 +46,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
     held triage.unanswered_queue;
 BEGIN
-    SELECT * INTO held FROM triage.unanswered_queue q WHERE q.conversation_id = id FOR UPDATE;
+    SELECT * INTO held FROM triage.unanswered_queue q
+    WHERE q.conversation_id = id AND q.account = ANY ((SELECT triage.my_accounts())::text[]) FOR UPDATE;
     IF NOT FOUND THEN
-        IF EXISTS (SELECT FROM triage.conversation c WHERE c.id = hold.id) THEN
+        IF EXISTS (SELECT FROM triage.conversation c
+                   WHERE c.id = hold.id AND c.account = ANY ((SELECT triage.my_accounts())::text[])) THEN
             RAISE EXCEPTION 'conversation % no longer waits: it was answered or dismissed; take the next one', id
                 USING ERRCODE = 'TR001';
         END IF;
@@ -57,7 +66,7 @@ END $$;
 CREATE OR REPLACE FUNCTION triage.renew(id bigint, lease interval DEFAULT '15 minutes') RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
 DECLARE
-    until timestamptz := clock_timestamp() + lease;
+    until timestamptz := clock_timestamp() + triage.lease(lease);
 BEGIN
     IF (triage.hold(id)).claimed_by IS DISTINCT FROM triage.actor() THEN
         RAISE EXCEPTION 'conversation % is not claimed by you; claim it first', id USING ERRCODE = 'TR003';
@@ -124,6 +133,21 @@ BEGIN
     UPDATE triage.unanswered_queue q
     SET snoozed_until = until, claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id = id;
+END $$;
+
+-- Leave a word for whoever looks next, on any conversation one serves.
+CREATE OR REPLACE FUNCTION triage.note(id bigint, text text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+BEGIN
+    IF coalesce(btrim(text), '') = '' THEN
+        RAISE EXCEPTION 'a note needs words' USING ERRCODE = 'TR004';
+    END IF;
+    INSERT INTO triage.audit (conversation_id, verb, by, reason)
+    SELECT c.id, 'note', triage.actor(), text FROM triage.conversation c
+    WHERE c.id = note.id AND c.account = ANY ((SELECT triage.my_accounts())::text[]);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no conversation %; take the id from unanswered_queue', id USING ERRCODE = 'TR002';
+    END IF;
 END $$;
 
 -- Correct the topic of everything that waits in a conversation. The newest human decision wins over any machine.

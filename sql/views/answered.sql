@@ -19,5 +19,5 @@ LEFT JOIN LATERAL (
     WHERE m.conversation_id = c.id AND m.covered_as = 'answered'
     ORDER BY a.id DESC LIMIT 1
 ) told ON true
-WHERE c.state = 'answered';
+WHERE c.state = 'answered' AND c.account = ANY ((SELECT triage.my_accounts())::text[]);
 COMMENT ON VIEW triage.answered IS 'One row per answered conversation. how: reply (link leads to it) or told (a responder said where).';

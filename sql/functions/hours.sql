@@ -1,0 +1,31 @@
+-- Opening seconds before a moment; NULL where there is no calendar.
+CREATE OR REPLACE FUNCTION triage.open_seconds(moment timestamptz) RETURNS numeric
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM triage.open_hours) THEN coalesce((
+        SELECT h.before + extract(epoch FROM least(moment, h.closes) - h.opens)
+        FROM triage.open_hours h WHERE h.opens <= moment ORDER BY h.opens DESC LIMIT 1
+    ), 0) END
+$$;
+
+-- Opening hours between two moments; the time itself where there is no calendar.
+CREATE OR REPLACE FUNCTION triage.open_between(since timestamptz, until timestamptz) RETURNS interval
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(make_interval(secs => (triage.open_seconds(until) - triage.open_seconds(since))::double precision),
+                    until - since)
+$$;
+
+-- When a target of opening hours has passed since a moment: core/hours.py as a look-up. Around the clock where there
+-- is no calendar, or where it is not laid out that far.
+CREATE OR REPLACE FUNCTION triage.due(since timestamptz, target interval) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    WITH goal AS (
+        SELECT triage.open_seconds(due.since) + extract(epoch FROM due.target) AS seconds
+    )
+    SELECT coalesce((
+        SELECT CASE WHEN moment <= closes THEN moment END
+        FROM (
+            SELECT h.closes, h.opens + make_interval(secs => (goal.seconds - h.before)::double precision) AS moment
+            FROM goal, triage.open_hours h WHERE h.before < goal.seconds ORDER BY h.before DESC LIMIT 1
+        ) AS span
+    ), due.since + due.target)
+$$;
