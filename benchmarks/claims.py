@@ -77,8 +77,8 @@ def killed(dsn: str, clients: int) -> dict[str, Any]:
             again = {r["conversation_id"] for r in db.rows(connection, _SQL["claim"], (500,))}
     return {
         "clients killed": clients,
-        "held by them": held["leased"],
-        "given out again after the lease": len(again),
+        "held by them": len(held),
+        "given out again after the lease": len(held & again),
     }
 
 
