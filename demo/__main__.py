@@ -18,7 +18,8 @@ from triage.core.errors import TriageError
 STATE = airflow.CHECKOUT / ".demo"
 
 
-def _arguments(given: list[str] | None) -> argparse.Namespace:
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    """What `make demo ARGS=…` says."""
     parser = argparse.ArgumentParser(
         prog="make demo",
         description="Run the whole pipeline on this machine: PostgreSQL, stand-ins for Gmail and X, Airflow.",
@@ -61,7 +62,7 @@ def _input(args: argparse.Namespace) -> tuple[act.Play, str]:
 
 def main(given: list[str] | None = None) -> int:
     """Run until the inbox is triaged (`--once`) or until Ctrl-C."""
-    args = _arguments(given)
+    args = arguments(given)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

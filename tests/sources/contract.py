@@ -7,6 +7,7 @@ stand-in server. Everything goes over HTTP; nothing of the source is replaced.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -87,6 +88,9 @@ def collect(harness: Harness, collected: Collected | None = None, *, pages: int 
         if not page.has_more:
             return collected
     return collected
+
+
+Tell = Callable[[str, object], None]
 
 
 class SourceContract:
@@ -199,21 +203,31 @@ class SourceContract:
         assert collected.messages[answer].direction is Direction.OUTBOUND
         assert collected.messages[answer].conversation == collected.messages[asked].conversation
 
-    def test_recovers_without_losing_or_doubling(self, harness: Harness, fault: str) -> None:
+    def test_recovers_without_losing_or_doubling(
+        self, harness: Harness, fault: str, record_property: Tell
+    ) -> None:
         collected = collect_after(harness, harness.deliver(2))
         ids = harness.deliver(5)
         harness.inject(fault)
         collect(harness, collected)
         collect(harness, collected)
+        tell(record_property, ids, collected.given[2:])
         assert sorted(collected.given[2:]) == sorted(ids)
         assert not collected.quarantined
 
-    def test_recovers_in_the_first_pull(self, harness: Harness, fault: str) -> None:
+    def test_recovers_in_the_first_pull(self, harness: Harness, fault: str, record_property: Tell) -> None:
         ids = harness.deliver(5)
         harness.inject(fault)
         collected = collect(harness)
         collect(harness, collected)
+        tell(record_property, ids, collected.given)
         assert sorted(collected.given) == sorted(ids)
+
+
+def tell(record_property: Tell, ids: list[str], given: list[str]) -> None:
+    """For the table of faults: how many messages were lost, and how many came twice."""
+    record_property("lost", len(set(ids) - set(given)))
+    record_property("doubled", len(given) - len(set(given)))
 
 
 def collect_after(harness: Harness, ids: list[str]) -> Collected:
