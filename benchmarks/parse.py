@@ -35,6 +35,8 @@ from triage.sources import mail, mail_parts, mail_reply
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "mail"
 SECOND = 1.0
 SEED = 20261123
+OURS = "our own tests"
+"""Written by us with the rules, which were mended until all passed; at first 36 of 41 and 36 of 44 did."""
 Cutter = Callable[[str], str]
 Case = tuple[str, str, str, str]
 """Set, language, body, what must be left."""
@@ -186,7 +188,7 @@ def cases() -> Iterator[Case]:
             yield "email-reply-parser", "en", body, "\n".join(body.splitlines()[: lines or None])
     for language in replies.LANGUAGES:
         for reply in replies.load(language):
-            yield "ours (tests)", language, reply.body, reply.expected
+            yield OURS, language, reply.body, reply.expected
 
 
 def _text(path: Path) -> str:
@@ -239,12 +241,15 @@ def agreement(found: dict[str, Cutter]) -> Table:
     table = Table("set", "language", "bodies", *found, title="Reply bodies cut exactly")
     right: dict[tuple[str, str], dict[str, int]] = {}
     for where, language, body, expected in cases():
-        for row in ((where, language), ("all", language), ("all", "all")):
+        totals = [("all but ours", language), ("all but ours", "all")] if where != OURS else []
+        for row in ((where, language), *totals):
             counts = right.setdefault(row, dict.fromkeys(["bodies", *found], 0))
             counts["bodies"] += 1
             for name, cut in found.items():
                 counts[name] += _same(functools.partial(cut, body), expected)
-    for (where, language), counts in sorted(right.items(), key=lambda item: (item[0][0] == "all", item[0])):
+    for (where, language), counts in sorted(
+        right.items(), key=lambda item: (item[0][0] == "all but ours", item[0])
+    ):
         shares = [_share(counts[name], counts["bodies"]) for name in found]
         table.add_row(where, language, str(counts["bodies"]), *shares)
     return table

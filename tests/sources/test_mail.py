@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.ops.parse import as_json
@@ -162,6 +162,7 @@ class TestStructure:
     def test_a_large_attachment_keeps_its_size_and_what_follows(self) -> None:
         message = EmailMessage()
         message["From"] = "a@b.c"
+        message["Date"] = "Tue, 03 Nov 2026 10:00:00 +0100"
         message.set_content("Before.")
         message.add_attachment(bytes(range(256)) * 8000, maintype="video", subtype="mp4", filename="a.mp4")
         message.add_attachment(b"x", maintype="image", subtype="png", filename="b.png")
@@ -260,6 +261,12 @@ class TestReply:
             "Best regards to your team, but where is my parcel?",
             "Cordialement déçue,\nj'attends.",
             "Thanks,\nwhen will you call me on 06 12 34 56 78?",
+            "Merci,\nma commande 88121234 n'est pas arrivée.",
+            "Cordialement,\nvotre client qui attend, rappelez le 06 12 34 56 78",
+            "Attention, l'extérieur du robot est brûlant quand un message s'affiche.",
+            "Warning: the outside panel burns. This is my second message.",
+            "Hello,\n\nThis message is confidential: I work in your plant.\n\nThey lied.",
+            "Hello,\n\nThis e-mail is intended to tell you that it exploded.\n\nCall me.",
         ],
     )
     def test_words_of_the_author_are_kept(self, text: str) -> None:
@@ -344,37 +351,3 @@ class TestAutomatic:
         raw = b"From: ana@example.org\r\nPrecedence: list\r\nList-Id: Care <care.volmera.example>\r\n\r\nHelp"
         assert mail.parse(raw).automatic
         assert not mail.parse(raw, own=["Care@volmera.example"]).automatic
-
-
-SEED = EmailMessage()
-SEED["From"] = "Zoé Lefèvre <zoe@example.org>"
-SEED["Subject"] = "Mon mixeur a pris feu, que faire maintenant s'il vous plaît"
-SEED.set_content("Il a fumé.\n\nLe 3 nov. 2026 à 10:00, Care <c@v.e> a écrit :\n> Bonjour\n")
-SEED.add_alternative("<p>Il a <b>fumé</b></p><blockquote type=cite>x</blockquote>", subtype="html")
-SEED.add_attachment(b"\x00\x01" * 200, maintype="image", subtype="png", filename="photo é.png")
-SEED_BYTES = SEED.as_bytes()
-
-
-@st.composite
-def mutants(draw: st.DrawFn) -> bytes:
-    """A real mail with pieces cut out, doubled, replaced and moved."""
-    raw = SEED_BYTES
-    for _ in range(draw(st.integers(1, 6))):
-        start = draw(st.integers(0, len(raw)))
-        end = min(len(raw), start + draw(st.integers(0, 200)))
-        piece = draw(
-            st.sampled_from(
-                [b"", raw[start:end] * 2, b"\r\n", b"\n--", b"=?utf-8?b?", b"\xff\xfe", b"\x00", b"boundary="]
-            )
-        )
-        raw = raw[:start] + piece + raw[end:]
-    return raw
-
-
-@given(st.one_of(mutants(), st.binary(max_size=2000)))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_bytes_break_it(raw: bytes) -> None:
-    found = as_json(mail.parse(raw))
-    json.dumps(found, ensure_ascii=False).encode("utf-8")
-    assert "\x00" not in found["text"] + found["full_text"] + found["subject"]
-    assert all(a["bytes"] >= 0 for a in found["attachments"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from triage.core.errors import ConfigError
-from triage.sources import mail
+from triage.sources import mail, mail_header
 
 
 def parse_file(path: Path | str) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def parse_file(path: Path | str) -> dict[str, Any]:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a file with one mail") from None
-    return {"file": str(path)} | as_json(mail.parse(raw))
+    return {"file": mail_header.clean(str(path))} | as_json(mail.parse(raw))
 
 
 def as_json(parsed: mail.Parsed) -> dict[str, Any]:

@@ -1,41 +1,33 @@
 """RFC 5322 bytes to what triage needs of a mail. Never raises, whatever the bytes, and never takes long.
 
-Bounds: 200 kB of header, 50,000 lines beside base64 (fewer with many boundaries), 500 parts, 500,000
-characters of HTML, 200,000 of text. Attachments are measured, never opened.
+The work is bounded by counts, not by time: the parts by `mail_parts`, the text by the constants below, and
+what was cut is named in `defects`. Attachments are measured, never opened (a winmail.dat is one of them).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import message_from_bytes
-from email.message import Message as Part
 
-from triage.sources import mail_header, mail_html, mail_reply
+from triage.sources import mail_calendar, mail_header, mail_html, mail_parts, mail_reply
 from triage.sources.mail_automatic import automatic_reason
+from triage.sources.mail_parts import MOST_PARTS, Part
 
-MOST_PARTS = 500
-_MOST_BOUNDARIES = 2_000
-_MOST_LINES = 50_000
-_MOST_LINES_TIMES_BOUNDARIES = 1_000_000
-_MOST_HEADER = 200_000
+__all__ = ["MOST_PARTS", "Attachment", "Parsed", "parse"]
+
 _MOST_TEXT_BYTES = 1_000_000
-_NEWLINE = b"\n"
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n|\A\r?\n")
-_BASE64_RUN = re.compile(rb"^(?>[A-Za-z0-9+/]{60,100}\r?\n){8,}+", re.MULTILINE)
-"""Long attachments, joined to one line before parsing: their size stays right and the parser stays quick."""
-
-_MOST_FALLBACK = 200_000
+"""Decoded in all parts of a mail together; 200,000 characters of it are kept, a novel's first third."""
 _NOT_TEXT = frozenset(
     {"calendar", "rtf", "csv", "css", "vcard", "x-vcard", "directory", "rfc822-headers", "xml"}
 )
+_CALENDARS = ("text/calendar", "application/ics")
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attachment:
-    """An attached file as its part describes it, and its size once decoded."""
+    """An attached file as its part describes it, and its size once decoded (of an attached mail: as sent)."""
 
     name: str
     type: str
@@ -44,9 +36,10 @@ class Attachment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
-    """A mail. `text` is what was written now, `full_text` all of it; `sent_at` is what the Date header claims.
+    """A mail. `text` is what was written now, `full_text` all of it.
 
-    `automatic` names the header that shows a machine wrote it. `sender` and `to` are (name, address).
+    `sent_at` is what the Date header claims, else when the last server received it. `automatic` names the
+    header that shows a machine wrote it. `sender` and `to` are (name, address).
     """
 
     message_id: str = ""
@@ -66,7 +59,7 @@ class Parsed:
 def parse(raw: bytes, *, own: Sequence[str] = ()) -> Parsed:
     """Read a mail; what could not be read as it stands is named in `defects`. `own` are our addresses."""
     defects: list[str] = []
-    mail = _read(raw, defects)
+    mail = mail_parts.read(raw, defects)
     headers = _Headers(mail)
     senders = mail_header.addresses(headers.get("From")) or mail_header.addresses(headers.get("Sender"))
     sender = senders[0] if senders else ("", "")
@@ -82,13 +75,13 @@ def parse(raw: bytes, *, own: Sequence[str] = ()) -> Parsed:
         sender=sender,
         to=tuple(mail_header.addresses(headers.get("To"))[:200]),
         subject=mail_header.one_line(mail_header.decode_words(headers.get("Subject")))[:2000],
-        sent_at=mail_header.date(headers.get("Date")),
+        sent_at=_sent_at(headers, defects),
         text=mail_reply.new_text(fresh),
         full_text=full,
         automatic=automatic_reason(
             headers.get,
             author=sender[1],
-            content_type=mail.get_content_type(),
+            content_type=mail.head.get_content_type(),
             has_empty_return_path=headers.get("Return-Path") == "<>",
             own=own,
         ),
@@ -97,60 +90,24 @@ def parse(raw: bytes, *, own: Sequence[str] = ()) -> Parsed:
     )
 
 
-def _read(raw: bytes, defects: list[str]) -> Part:
-    """The tree of parts; bytes that defeat the standard parser become one plain text."""
-    raw = _bounded(raw, defects)
-    try:
-        return message_from_bytes(raw)
-    except Exception as error:  # the parser raises many kinds on hostile bytes, RecursionError among them
-        defects.append(f"structure unreadable ({type(error).__name__})")
-    head, _, rest = raw[:_MOST_FALLBACK].replace(b"\r\n", b"\n").partition(b"\n\n")
-    try:
-        mail = message_from_bytes(head + b"\n\n")
-        del mail["Content-Type"], mail["Content-Transfer-Encoding"]
-    except Exception:  # as above; nothing of the header can be used
-        mail, rest = Part(), raw[:_MOST_FALLBACK]
-    mail.set_payload(rest.decode("ascii", "surrogateescape"))
-    return mail
-
-
-def _bounded(raw: bytes, defects: list[str]) -> bytes:
-    """The mail, cut where the standard parser (which tests each line against each open boundary) gets slow."""
-    end = _BLANK_LINE.search(raw)
-    if end is None or end.start() > _MOST_HEADER:
-        raw = raw[:_MOST_HEADER] + b"\n\n" + raw[_MOST_HEADER if end is None else end.end() :]
-    raw = _BASE64_RUN.sub(lambda run: run[0].translate(None, b"\r\n") + b"\n", raw)
-    for mark, most in ((b"\n--", _MOST_BOUNDARIES), (b"\n", _most_lines(raw))):
-        if (cut := _position_of(mark, most, raw)) >= 0:
-            raw = raw[:cut]
-            defects.append(f"cut after {most} {'boundary ' if mark != _NEWLINE else ''}lines")
-    return raw
-
-
-def _most_lines(raw: bytes) -> int:
-    return min(_MOST_LINES, _MOST_LINES_TIMES_BOUNDARIES // max(1, raw.lower().count(b"boundary=")))
-
-
-def _position_of(mark: bytes, count: int, raw: bytes) -> int:
-    """Where the mark occurs for the so-manieth time; -1 when it is rarer."""
-    if raw.count(mark) <= count:
-        return -1
-    position = -1
-    for _ in range(count):
-        position = raw.find(mark, position + 1)
-    return position
-
-
 class _Headers:
     """The first value of each header, as unfolded text."""
 
     def __init__(self, mail: Part) -> None:
         self._values: dict[str, str] = {}
-        for name, value in mail.raw_items():
+        for name, value in mail.head.raw_items():
             self._values.setdefault(str(name).lower(), str(value))
 
     def get(self, name: str) -> str:
         return mail_header.unfold(self._values.get(name.lower(), ""))
+
+
+def _sent_at(headers: _Headers, defects: list[str]) -> datetime | None:
+    if moment := mail_header.date(headers.get("Date")):
+        return moment
+    received = mail_header.date(headers.get("Received").rpartition(";")[2].strip())
+    defects.append("no readable date" + (", time of receipt taken" if received else ""))
+    return received
 
 
 class _Body:
@@ -161,129 +118,90 @@ class _Body:
         self._defects = defects
         self._texts: list[tuple[str, str]] = []
         self._nested: list[Part] = []
-        self._parts = 0
+        self._calendars: list[Part] = []
+        self._bytes = _MOST_TEXT_BYTES
+        self._tags = mail_html.MOST_TAGS
 
     def read(self, mail: Part) -> None:
-        """Read a mail; a mail nested in it only when it has no text of its own."""
+        """Read a mail; a mail nested in it, or an invitation, only when it has no text of its own."""
         self._visit(mail)
-        if not any(whole.strip() for whole, _ in self._texts):
-            for inner in self._nested[:1]:
-                self._nested = []
-                self._visit(inner)
+        if not self._has_text() and self._nested:
+            self._visit(self._nested[0])
+        if not self._has_text() and self._calendars:
+            text = mail_calendar.to_text(self._decoded(self._calendars[0]))
+            self._texts.append((text, text))
 
     def texts(self) -> tuple[str, str]:
         """(the full text, the text to cut quotes from)."""
-        full = "\n\n".join(whole.strip("\r\n") for whole, _ in self._texts)[: mail_reply.MOST_CHARACTERS]
-        fresh = "\n\n".join(part.strip("\r\n") for _, part in self._texts)[: mail_reply.MOST_CHARACTERS]
-        return "\n".join(full.splitlines()).strip(), fresh
+        full = "\n\n".join(whole.strip("\r\n") for whole, _ in self._texts)
+        fresh = "\n\n".join(part.strip("\r\n") for _, part in self._texts)
+        most = mail_reply.MOST_CHARACTERS
+        if len(full) > most:
+            self._defects.append(f"text cut after {most} characters")
+        if fresh.count("\n", 0, most) > mail_reply.MOST_LINES:
+            self._defects.append(f"new text looked for in {mail_reply.MOST_LINES} lines")
+        return "\n".join(full[:most].splitlines()).strip(), fresh[:most]
 
-    def _visit(self, part: Part) -> None:
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            self._defects.append(f"more than {MOST_PARTS} parts")
-            return
-        self._defects += [type(defect).__name__ for defect in part.defects]
-        kind = part.get_content_type()
-        children = list(_children(part))
-        if kind == "message/rfc822":
-            self._nested += children[:1]
-            self._attach(part, kind)
-        elif children and kind == "multipart/alternative":
-            self._alternative(children)
-        elif children and not kind.startswith("message/"):
-            for child in children:
-                self._visit(child)
-        elif self._is_text(part, kind):
-            self._texts.append(self._text(part, kind))
-        else:
-            self._attach(part, kind)
+    def _has_text(self) -> bool:
+        return any(whole.strip() for whole, _ in self._texts)
 
-    def _alternative(self, children: list[Part]) -> None:
+    def _visit(self, part: Part, *, reading: bool = True) -> None:
+        """List the attachments below a part and, when `reading`, take its text."""
+        if part.kind == "multipart/alternative" and reading:
+            self._alternative(part.children)
+        elif part.kind.startswith("multipart/"):
+            for child in part.children:
+                self._visit(child, reading=reading)
+        elif not _is_text(part):
+            self._nested += part.children
+            self._calendars += [part] if part.kind in _CALENDARS else []
+            self._attach(part)
+        elif reading:
+            self._texts.append(self._text(part))
+
+    def _alternative(self, children: Sequence[Part]) -> None:
         """One rendering of several: plain text when it says anything, else the last that has text."""
-        before, attached = list(self._texts), len(self.attachments)
-        renderings: list[tuple[bool, list[tuple[str, str]]]] = []
-        for child in children:
+        before, plain = self._texts, False
+        chosen: list[tuple[str, str]] = []
+        for child in sorted(children, key=lambda c: c.kind != "text/plain"):
             self._texts = []
-            self._visit(child)
-            renderings.append((child.get_content_type() == "text/plain", self._texts))
-        spoken = [(plain, texts) for plain, texts in renderings if any(whole.strip() for whole, _ in texts)]
-        chosen = next((texts for plain, texts in spoken if plain), spoken[-1][1] if spoken else [])
+            self._visit(child, reading=not plain)
+            if self._has_text():
+                chosen, plain = self._texts, child.kind == "text/plain"
         self._texts = before + chosen
-        self.attachments[attached:] = [
-            a for a in self.attachments[attached:] if not a.type.startswith("text/html")
-        ]
 
-    @staticmethod
-    def _is_text(part: Part, kind: str) -> bool:
-        if not kind.startswith("text/") or kind.removeprefix("text/") in _NOT_TEXT:
-            return False
-        disposition = (
-            mail_header.unfold(str(part.get("Content-Disposition", ""))).split(";")[0].strip().lower()
-        )
-        return disposition != "attachment" and not _filename(part)
+    def _text(self, part: Part) -> tuple[str, str]:
+        text = self._decoded(part)
+        if part.kind != "text/html":
+            return text, text
+        tags = text.count("<")
+        most, self._tags = self._tags, max(0, self._tags - tags)
+        if tags > most:
+            self._defects.append(f"HTML beyond {mail_html.MOST_TAGS} tags is not laid out")
+        if len(text) > mail_html.MOST_HTML_CHARACTERS:
+            self._defects.append(f"HTML cut after {mail_html.MOST_HTML_CHARACTERS} characters")
+        return mail_html.to_text(text, most_tags=most)
 
-    def _text(self, part: Part, kind: str) -> tuple[str, str]:
-        charset = _charset(part)
-        content = _content(part, self._defects)[:_MOST_TEXT_BYTES]
-        text, lie = mail_header.decode_bytes(content, charset)
-        if lie:
-            self._defects.append(lie)
-        return mail_html.to_text(text) if kind == "text/html" else (text, text)
+    def _decoded(self, part: Part) -> str:
+        """The text of a part, as far as the bound for the whole mail allows."""
+        content, trouble = part.content(self._bytes)
+        self._bytes -= len(content)
+        if self._bytes <= 0:
+            self._defects.append(f"text cut after {_MOST_TEXT_BYTES} bytes")
+        text, lie = mail_header.decode_bytes(content, part.charset())
+        self._defects += [what for what in (trouble, lie) if what]
+        return text
 
-    def _attach(self, part: Part, kind: str) -> None:
-        name = _filename(part)
-        nested = part.is_multipart()
-        size = sum(map(_rough_size, part.walk())) if nested else len(_content(part, self._defects))
+    def _attach(self, part: Part) -> None:
+        name, size = part.filename(), part.size()
+        if part.kind in _TNEF:
+            self._defects.append("winmail.dat (TNEF) is listed, not opened")
         if size or name:
-            self.attachments.append(Attachment(name=name, type=mail_header.clean(kind), bytes=size))
+            self.attachments.append(Attachment(name=name, type=part.kind, bytes=size))
 
 
-def _children(part: Part) -> Iterator[Part]:
-    payload = part.get_payload() if part.is_multipart() else []
-    if isinstance(payload, list):
-        yield from (child for child in payload if isinstance(child, Part))
-
-
-def _rough_size(part: Part) -> int:
-    """Characters of a nested part as it was sent."""
-    own = sum(len(str(name)) + len(str(value)) + 4 for name, value in part.raw_items())
-    try:
-        payload = part.get_payload()
-    except Exception:  # a broken charset raises; such a part counts with its headers only
-        payload = ""
-    return own + (len(payload) if isinstance(payload, str) else 0)
-
-
-def _as_it_stands(part: Part) -> bytes:
-    """The content with its transfer encoding; the content type goes, since a broken one makes reading raise."""
-    del part["Content-Type"]
-    return str(part.get_payload()).encode("utf-8", "surrogateescape")
-
-
-def _content(part: Part, defects: list[str]) -> bytes:
-    """The decoded content; uuencode, slow to undo and long out of use, is left as it is."""
-    if "uue" in str(part.get("Content-Transfer-Encoding", "")).lower():
-        defects.append("uuencoded content is not decoded")
-        return _as_it_stands(part)
-    try:
-        content = part.get_payload(decode=True)
-    except Exception as error:  # broken transfer encodings raise several kinds
-        defects.append(f"transfer encoding unreadable ({type(error).__name__})")
-        content = _as_it_stands(part)
-    return content if isinstance(content, bytes) else b""
-
-
-def _charset(part: Part) -> str | None:
-    try:
-        charset = part.get_content_charset()
-    except Exception:  # broken RFC 2231 parameters raise; such a part names no charset
-        return None
-    return charset if isinstance(charset, str) else None
-
-
-def _filename(part: Part) -> str:
-    try:
-        name = part.get_filename() or ""
-    except Exception:  # as above: a name that cannot be read is none
-        return ""
-    return mail_header.one_line(mail_header.decode_words(mail_header.unfold(str(name))))[:255]
+def _is_text(part: Part) -> bool:
+    if not part.kind.startswith("text/") or part.kind.removeprefix("text/") in _NOT_TEXT:
+        return False
+    disposition = mail_header.unfold(str(part.head.get("Content-Disposition", "")))
+    return disposition.partition(";")[0].strip().lower() != "attachment" and not part.filename()
