@@ -50,34 +50,55 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _apply_migrations(connection: Connection) -> list[str]:
+def outstanding(connection: Connection) -> list[str]:
+    """What `migrate` would change: migrations by name, and `functions and views` when their text is another.
+
+    Reads only. Raises Fatal as `migrate` does.
+    """
+    names = [path.name for path in _missing(connection)]
+    code = [*_files("functions"), *_files("views")]
+    return names if _in_force(connection, "code", _text(code)) else [*names, "functions and views"]
+
+
+def _missing(connection: Connection) -> list[Path]:
+    """Migrations that have not run. Raises Fatal when one was edited since, or is unknown here."""
     known = {r["name"]: r["digest"] for r in db.rows(connection, _SQL["applied"])}
-    names = []
-    for path in _files("migrations"):
-        text = path.read_text(encoding="utf-8")
-        if path.name in known:
-            if known[path.name] != _digest(text):
-                raise Fatal(
-                    f"{path.name} was edited after it ran; restore it and write the change as a new migration"
-                )
-            continue
+    paths = _files("migrations")
+    for path in paths:
+        if path.name in known and known[path.name] != _digest(_text([path])):
+            raise Fatal(
+                f"{path.name} was edited after it ran; restore it and write the change as a new migration"
+            )
+    if unknown := sorted(set(known) - {p.name for p in paths}):
+        raise Fatal(
+            f"the database has {unknown[0]}, which this version does not know; install the newer inbox-triage"
+        )
+    return [path for path in paths if path.name not in known]
+
+
+def _apply_migrations(connection: Connection) -> list[str]:
+    paths = _missing(connection)
+    for path in paths:
+        text = _text([path])
         db.execute(connection, text)
         db.execute(connection, _SQL["record"], (path.name, _digest(text)))
-        names.append(path.name)
-    if missing := sorted(set(known) - {p.name for p in _files("migrations")}):
-        raise Fatal(
-            f"the database has {missing[0]}, which this version does not know; install the newer inbox-triage"
-        )
-    return names
+    return [path.name for path in paths]
+
+
+def _text(paths: list[Path]) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def _in_force(connection: Connection, what: str, text: str) -> bool:
+    known = db.rows(connection, _SQL["replaced"], (what,))
+    return bool(known) and known[0]["digest"] == _digest(text)
 
 
 def _replace(connection: Connection, what: str, paths: list[Path], *, force: bool = False) -> bool:
     """Run definitions that replace themselves; unless forced only when their text changed since the last time."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
-    digest = _digest(text)
-    known = db.rows(connection, _SQL["replaced"], (what,))
-    if known and known[0]["digest"] == digest and not force:
+    text = _text(paths)
+    if _in_force(connection, what, text) and not force:
         return False
     db.execute(connection, text)
-    db.execute(connection, _SQL["record_replaced"], (what, digest))
+    db.execute(connection, _SQL["record_replaced"], (what, _digest(text)))
     return True

@@ -1,0 +1,115 @@
+"""Stand-ins of all four services with one account each, and the connections that open them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+import demo.bluesky
+import demo.gmail
+import demo.mastodon
+import demo.x
+from demo.common.serving import Server
+from tests.builders import ROOT
+from triage.sources.base import Credentials, SourceSettings
+
+CARE = "care@volmera.example"
+ADDRESSES = {
+    "gmail": (CARE,),
+    "x": ("@volmera",),
+    "bluesky": ("@volmera.example",),
+    "mastodon": ("@volmera",),
+}
+PRICES = {
+    "gmail": {"getProfile": 1, "labels.list": 1, "messages.modify": 5},
+    "x": {"mention": 1000, "post": 5000, "user": 10000},
+}
+
+
+def triage_yaml(**accounts: str) -> str:
+    """A triage.yaml with these accounts, name to source; the connection of each is `<source>_<name>`."""
+    listed = [
+        {
+            "name": name,
+            "source": source,
+            "connection": f"{source}_{name}",
+            "addresses": list(ADDRESSES[source]),
+        }
+        for name, source in accounts.items()
+    ]
+    quota: dict[str, Any] = {source: {"prices": PRICES.get(source, {})} for source in ADDRESSES}
+    limits = {"gmail": {"units_per_minute": 6000}, "x": {"dollars_per_day": 10}}
+    quota = {source: {**held, **limits.get(source, {})} for source, held in quota.items()}
+    return json.dumps({"version": 1, "accounts": listed, "quota": quota})
+
+
+def desk_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration folder with topics, and no Airflow: what a command finds where it runs."""
+    (folder / "topics.yaml").write_text((ROOT / "config" / "topics.yaml").read_text())
+    monkeypatch.setenv("TRIAGE_CONFIG", str(folder))
+    monkeypatch.delenv("AIRFLOW_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The four servers."""
+
+    gmail: Server
+    x: Server
+    bluesky: Server
+    mastodon: Server
+
+    def credentials(self, source: str) -> Credentials:
+        """What opens the account there."""
+        extra: dict[str, Any] = {"api_endpoint": getattr(self, source).url}
+        if source == "gmail":
+            extra |= {"client_id": "client-id", "client_secret": "client-secret", "refresh_token": f"refresh-{CARE}",
+                      "token_uri": f"{self.gmail.url}/token"}  # fmt: skip
+        login = {"gmail": CARE, "mastodon": "https://mastodon.example"}.get(source, ADDRESSES[source][0])
+        return Credentials(login=login, password="" if source == "gmail" else f"s3cret-{source}", extra=extra)
+
+    def settings(self, source: str) -> SourceSettings:
+        """The account as triage.yaml would have it."""
+        return SourceSettings(account="care", addresses=ADDRESSES[source], prices=PRICES.get(source, {}))
+
+
+@contextmanager
+def serving() -> Iterator[Services]:
+    """The services, with their accounts."""
+    with (
+        demo.gmail.serve() as gmail,
+        demo.x.serve() as x,
+        demo.bluesky.serve() as bluesky,
+        demo.mastodon.serve() as mastodon,
+    ):
+        gmail.control("mailboxes", {"address": CARE})
+        x.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["s3cret-x"]})
+        bluesky.control("accounts", {"handle": "volmera.example", "password": "s3cret-bluesky"})
+        mastodon.control("accounts", {"acct": "volmera", "name": "Volmera", "token": "s3cret-mastodon"})
+        yield Services(gmail=gmail, x=x, bluesky=bluesky, mastodon=mastodon)
+
+
+def service_account(token_uri: str) -> tuple[dict[str, str], str]:
+    """A key file as Google's console gives it, and the public half in PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    email = "triage@volmera.iam.gserviceaccount.example"
+    held = {"type": "service_account", "client_email": email, "client_id": "1234567890", "private_key": private,
+            "private_key_id": "k1", "token_uri": token_uri, "project_id": "volmera"}  # fmt: skip
+    return held, public
