@@ -164,9 +164,9 @@ class Airflow:
         return all(told.get(name, {}).get("status") == "healthy" for name in parts)
 
     def check(self) -> None:
-        """Raise when a process has ended by itself."""
+        """Raise when a process has ended by itself; without a triggerer the timetables go on alone."""
         for name, process in self.running.items():
-            if process.poll() is not None:
+            if name != "triggerer" and process.poll() is not None:
                 raise AirflowError(
                     f"airflow {name} ended by itself (status {process.returncode}); see {self.home / name}.log"
                 )

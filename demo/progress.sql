@@ -4,7 +4,7 @@ SELECT (SELECT count(*) FROM triage.message WHERE source = 'gmail') AS mails,
        (SELECT count(*) FROM triage.quarantine) AS quarantined,
        (SELECT count(*) FROM triage.message WHERE decision_id IS NULL AND direction = 'inbound') AS undecided,
        (SELECT count(*) FROM triage.unanswered_queue) AS queue,
-       (SELECT count(*) FROM triage.label_outbox WHERE wanted <> applied AND NOT gone) AS labels_pending,
+       (SELECT count(*) FROM triage.label_outbox WHERE wanted <> applied AND NOT gone AND NOT held) AS labels_pending,
        (SELECT count(*) FROM triage.label_outbox WHERE applied) AS labels
 
 -- name: cursors

@@ -60,17 +60,20 @@ def postgres_base(state: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"inbox-triage-{os.getuid()}-{digest}"
 
 
-def write_config(folder: Path, *, addresses: tuple[str, ...], first_sync: timedelta) -> Path:
+def write_config(
+    folder: Path, *, addresses: tuple[str, ...], first_sync: timedelta, schedule: str = COLLECT_EVERY
+) -> Path:
     """config/ as the demo runs it: collected every few seconds; topics.yaml is the checkout's own, live."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_load((CHECKOUT / "config" / "triage.yaml").read_text(encoding="utf-8"))
     for account in settings["accounts"]:
-        account["schedule"] = COLLECT_EVERY
+        account["schedule"] = schedule
         if account["source"] == "gmail":
             account["addresses"] = list(addresses)
             account["first_sync"] = f"{max(7, first_sync.days + 2)}d"
         else:
             account["first_sync"] = "7d"  # as far as X's search reaches
+            account["names"] = "always"
     (folder / "triage.yaml").write_text(
         yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8"
     )
@@ -157,7 +160,12 @@ def connections(dsn: str, gmail: str, x: str, mailbox: str) -> dict[str, dict[st
 
 @contextmanager
 def running(
-    state: Path, ports: Ports, *, addresses: tuple[str, ...], first_sync: timedelta
+    state: Path,
+    ports: Ports,
+    *,
+    addresses: tuple[str, ...],
+    first_sync: timedelta,
+    schedule: str = COLLECT_EVERY,
 ) -> Iterator[Scene]:
     """Start everything but wait for nothing that Airflow does; end everything at the end."""
     for port, option in ((ports.ui, "--port"), (ports.gmail, "--gmail-port"), (ports.x, "--x-port")):
@@ -173,7 +181,7 @@ def running(
             _answering(urls[name])
         (state / "dsn").touch(mode=0o600)
         (state / "dsn").write_text(dsn)
-        config = write_config(state / "config", addresses=addresses, first_sync=first_sync)
+        config = write_config(state / "config", addresses=addresses, first_sync=first_sync, schedule=schedule)
         home = state / "airflow"
         env = airflow.settings(
             home, port=ports.ui, database=server.dsn("airflow"), config=config,

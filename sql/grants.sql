@@ -26,11 +26,12 @@ GRANT USAGE ON SCHEMA triage TO triage_pipeline, triage_responder, triage_reader
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA triage TO triage_pipeline;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA triage TO triage_pipeline;
 REVOKE INSERT, UPDATE, DELETE ON triage.migration, triage.replaced FROM triage_pipeline;
-REVOKE UPDATE, DELETE ON triage.audit FROM triage_pipeline;
+REVOKE UPDATE, DELETE ON triage.audit, triage.correction FROM triage_pipeline;
 GRANT SELECT ON triage.unanswered_queue, triage.answered, triage.answered_today, triage.response_times, triage.backlog,
     triage.ledger, triage.topic TO triage_responder, triage_reader;
+GRANT SELECT ON triage.spend TO triage_reader;
 REVOKE EXECUTE ON FUNCTION triage.refresh, triage.judge, triage.priority,
     triage.settle, triage.hold FROM triage_responder, triage_reader;
-GRANT EXECUTE ON FUNCTION triage.claim, triage.renew, triage.release, triage.answer, triage.dismiss, triage.snooze,
+GRANT EXECUTE ON FUNCTION triage.claim, triage.take, triage.renew, triage.release, triage.answer, triage.dismiss, triage.snooze,
     triage.relabel, triage.note, triage.history, triage.deeds, triage.actor TO triage_responder;
 GRANT EXECUTE ON FUNCTION triage.my_accounts TO triage_responder, triage_reader;

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from triage.config_hours import Hours
 from triage.core.errors import ConfigError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -110,7 +112,8 @@ class Push(_Strict):
 class Account(_Strict):
     """One watched account. `track` may hold hashtags, words and phrases; `poll` is how often the event trigger looks.
 
-    `push` is a Cloud Pub/Sub subscription to Gmail's notifications, which then wake the trigger.
+    `push` is a Cloud Pub/Sub subscription to Gmail's notifications, which then wake the trigger. On X, `read: mentions`
+    counts the tracked terms instead of reading them, and `names: always` pays for the handles of authors.
     """
 
     name: Name
@@ -122,14 +125,25 @@ class Account(_Strict):
     schedule: Schedule = "* * * * *"
     poll: Duration | None = timedelta(seconds=5)
     push: Push | None = None
+    read: Literal["all", "mentions"] = "all"
+    names: Literal["never", "always"] = "never"
 
 
 class SourceQuota(_Strict):
-    """What calls cost at one source, and how many units a minute one account, and all together, have (None: no limit)."""
+    """What calls cost at one source, and how many units a minute one account, and all together, have (None: no limit).
+
+    `dollars_per_day` is what one account may cost in a UTC day, where prices are in millionths of a dollar.
+    """
 
     units_per_minute: int | None = Field(default=None, ge=1)
     project_units_per_minute: int | None = Field(default=None, ge=1)
+    dollars_per_day: Decimal | None = Field(default=None, ge=0, decimal_places=6)
     prices: Mapping[str, int] = {}
+
+    @property
+    def units_per_day(self) -> int | None:
+        """The daily cap in millionths of a dollar."""
+        return None if self.dollars_per_day is None else int(self.dollars_per_day * 1_000_000)
 
 
 class Care(_Strict):
@@ -138,17 +152,27 @@ class Care(_Strict):
     stalled_after: Duration = timedelta(minutes=30)
 
 
+class SecondOpinion(_Strict):
+    """Who is asked about messages that the classifier is unsure of, and about how many in one run at most."""
+
+    factory: str = Field(alias="class", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    per_run: int = Field(default=50, ge=1)
+
+
 class Triage(_Strict):
     """config/triage.yaml as a whole."""
 
     version: int
     label_language: Literal["en", "fr"] = "en"
     encoder: bool = True
+    second_opinion: SecondOpinion | None = None
     label_prefix: str = "Triage"
     accounts: tuple[Account, ...] = Field(min_length=1)
     groups: tuple[str, ...] = ()
+    urgent: tuple[str, ...] = ()
     quota: Mapping[str, SourceQuota] = {}
     care: Care = Care()
+    hours: Hours | None = None
 
     def account(self, name: str) -> Account:
         """The account of that name, or a ConfigError that lists the ones there are."""
@@ -294,11 +318,22 @@ def _cross_check(path: Path, triage: Triage) -> None:
         )
 
     names: set[str] = set()
+    subscriptions: set[str] = set()
     for index, account in enumerate(triage.accounts):
         if account.name in names:
             fault(index, "name", f"two accounts are named {account.name!r}; rename one")
         names.add(account.name)
         if account.push and account.source != "gmail":
             fault(index, "push", "only Gmail pushes; remove it")
+        if account.push and account.push.subscription in subscriptions:
+            fault(index, "push", "another account pulls this subscription; each needs one of its own")
+        subscriptions |= {account.push.subscription} if account.push else set()
+        for name in ("read", "names"):
+            if account.source != "x" and name in account.model_fields_set:
+                fault(index, name, "only X charges for it; remove it")
+    for source, quota in triage.quota.items():
+        if source != "x" and quota.dollars_per_day is not None:
+            line = _line_of(node, ("quota", source, "dollars_per_day"))
+            faults.append(f"{path}:{line}: quota.{source}.dollars_per_day: only X costs dollars; remove it")
     if faults:
         raise ConfigError("\n".join(faults))

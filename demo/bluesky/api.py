@@ -17,6 +17,9 @@ from demo.common.json_api import Answered, ApiError, Call, Endpoint, limit_of
 from demo.common.web import ControlError, Fields
 
 ACCESS_SECONDS = 7200.0
+MAIN_PASSWORD = "the account's own password"
+"""Sessions opened with it may do anything; with any other, what an app password may."""
+
 LOGINS = (30, 300.0)
 """Logins of a handle in five minutes (docs.bsky.app, rate limits)."""
 
@@ -106,7 +109,14 @@ class Bluesky:
         made = {}
         for kind, seconds in (("access", ACCESS_SECONDS), ("refresh", 60 * 86_400.0)):
             ends = self.clock.now() + seconds
-            made[kind] = _jwt({"scope": f"com.atproto.{kind}", "sub": person.did, "exp": int(ends)})
+            scope = (
+                "refresh"
+                if kind == "refresh"
+                else "access"
+                if person.password == MAIN_PASSWORD
+                else "appPass"
+            )
+            made[kind] = _jwt({"scope": f"com.atproto.{scope}", "sub": person.did, "exp": int(ends)})
             self.tokens[made[kind]] = Token(person, kind, ends)
         return Answered(
             body={"accessJwt": made["access"], "refreshJwt": made["refresh"], "did": person.did,

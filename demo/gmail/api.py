@@ -146,7 +146,14 @@ def _run(
         raise GoogleError(501, "The stand-in answers alt=json only.")
     sent = hub.contract.body(method, incoming.body, incoming.headers.get("content-type", ""))
     call = Call(
-        box=box, path=path, params=params, body=sent, scopes=scopes, deliver=hub.deliver, quirks=quirks
+        box=box,
+        path=path,
+        params=params,
+        body=sent,
+        scopes=scopes,
+        deliver=hub.deliver,
+        quirks=quirks,
+        topics=frozenset(hub.pubsub.topics.values()),
     )
     answer = handler(call)
     hub.contract.check_response(method, answer)

@@ -13,7 +13,8 @@ from demo.gmail.api import Incoming, respond
 from demo.gmail.batch import respond_batch
 from demo.gmail.control import Control
 from demo.gmail.hub import Hub
-from demo.gmail.tokens import respond_token
+from demo.gmail.push import respond_pubsub
+from demo.gmail.tokens import respond_consent, respond_token
 
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 Responder = Callable[[Hub, Incoming], Awaitable[Reply]]
@@ -43,6 +44,8 @@ def make_app(hub: Hub) -> Starlette:
         *Control(hub).routes(),
         _route(hub, "/batch", respond_batch, ["POST"]),
         _route(hub, "/batch/gmail/v1", respond_batch, ["POST"]),
+        _route(hub, "/o/oauth2/auth", respond_consent, ["GET"]),
+        _route(hub, "/v1/{rest:path}", respond_pubsub, ["POST"]),
         _route(hub, "/token", respond_token, ["POST"]),
         _route(hub, "/{rest:path}", respond, VERBS),
     ]

@@ -22,6 +22,9 @@ class Call:
     body: dict[str, Any]
     scopes: frozenset[str]
     deliver: Deliver
+    topics: frozenset[str] = frozenset()
+    """Pub/Sub topics that Gmail may publish to."""
+
     quirks: set[str] = field(default_factory=set)
 
     def message(self) -> Stored:

@@ -20,9 +20,12 @@ SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+def _full_names(scopes: list[str]) -> list[str]:
+    return [name if "/" in name else SCOPE_PREFIX + name for name in scopes]
+
+
 def _scopes(fields: Fields) -> str:
-    names = fields.texts("scopes", [MODIFY])
-    return " ".join(name if "/" in name else SCOPE_PREFIX + name for name in names)
+    return " ".join(_full_names(fields.texts("scopes", [MODIFY])))
 
 
 class Control:
@@ -42,6 +45,9 @@ class Control:
             ("POST", "mailboxes/{address}/person", self.person),
             ("POST", "mailboxes/{address}/expire_history", self.expire),
             ("GET", "mailboxes/{address}/snapshot", self.snapshot),
+            ("POST", "oauth", self.oauth),
+            ("POST", "service_accounts", self.service_account),
+            ("POST", "pubsub", self.pubsub),
             ("POST", "tokens/revoke", self.revoke),
             ("GET", "faults", self.faults),
             ("POST", "faults", self.add_fault),
@@ -115,17 +121,41 @@ class Control:
         token: str = fields.text("token")
         client = fields.text("client_id", "client-id"), fields.text("client_secret", "client-secret")
         scopes, lifetime = _scopes(fields), fields.integer("lifetime", LIFETIME, low=1)
+        left = fields.integer("expires_in", None)
         fields.finish()
-        sql = "INSERT OR REPLACE INTO refresh_token VALUES (?, ?, ?, ?, ?, ?)"
-        self.hub.store.run(sql, token, address, scopes, *client, lifetime)
+        ends = None if left is None else self.hub.clock.now() + left
+        self.hub.renewing(token, address, scopes, client, lifetime, ends)
         return token
+
+    async def oauth(self, request: Request) -> dict[str, Any]:
+        """An OAuth client, and what the person at its consent screen does."""
+        fields = await read_fields(request)
+        made = self.hub.oauth.add_client(fields, _full_names)
+        fields.finish()
+        self.hub.mailbox(self.hub.oauth.clients[made].mailbox)
+        return {"client_id": made}
+
+    async def pubsub(self, request: Request) -> dict[str, Any]:
+        """A topic that Gmail may publish to, and a subscription to it."""
+        fields = await read_fields(request)
+        topic, subscription = fields.text("topic"), fields.text("subscription")
+        fields.finish()
+        self.hub.pubsub.topics[subscription] = topic
+        return {}
+
+    async def service_account(self, request: Request) -> dict[str, Any]:
+        """A service account with domain-wide delegation."""
+        fields = await read_fields(request)
+        made = self.hub.oauth.add_account(fields, _full_names)
+        fields.finish()
+        return {"email": made}
 
     async def revoke(self, request: Request) -> dict[str, Any]:
         """Make an access or refresh token worthless."""
         fields = await read_fields(request)
         token = fields.text("token")
         fields.finish()
-        for table in ("access_token", "refresh_token"):
+        for table in ("access_token", "refresh_token", "refresh_end"):
             self.hub.store.run(f"DELETE FROM {table} WHERE token = ?", token)
         return {}
 
@@ -182,15 +212,20 @@ class Control:
         """The limit, and the units of this minute by mailbox."""
         meter = self.hub.meter
         used = {address: meter.used(address) for address in self.hub.addresses()}
-        return {"limit": meter.limit, "form": meter.form, "used": used}
+        return {"limit": meter.limit, "project": meter.project, "form": meter.form, "used": used}
 
     async def set_quota(self, request: Request) -> dict[str, Any]:
-        """Set the limit or lift it (0), choose how refusals look, empty the windows."""
+        """Set the limits or lift them (0), choose how refusals look, empty the windows."""
         fields = await read_fields(request)
         limit = fields.integer("limit", UNITS_PER_MINUTE, low=0)
+        project = fields.integer("project", 0, low=0)
         form = fields.choice("form", ("alternate", *FORMS), "alternate")
         fields.finish()
-        self.hub.meter.limit, self.hub.meter.form = limit or None, form
+        self.hub.meter.limit, self.hub.meter.project, self.hub.meter.form = (
+            limit or None,
+            project or None,
+            form,
+        )
         self.hub.meter.forget()
         return await self.quota(request)
 

@@ -13,13 +13,15 @@ from demo.gmail import mime
 from demo.gmail.contract import gmail_contract
 from demo.gmail.errors import invalid_credentials, login_required
 from demo.gmail.mailbox import Mailbox, Stored
+from demo.gmail.oauth import OAuth
+from demo.gmail.pubsub import PubSub
 from demo.gmail.quota import Meter, Stats
 from demo.gmail.store import Store
 
 QUIRKS = ("gone", "empty_history", "repeat_history")
 MODIFY = "https://www.googleapis.com/auth/gmail.modify"
 LIFETIME = 3599
-EXTRA_METHODS = {"batch": "batch", "token": "token"}
+EXTRA_METHODS = {"batch": "batch", "token": "token", "pubsub": "pubsub"}
 
 
 class Hub:
@@ -31,6 +33,8 @@ class Hub:
         self.contract = gmail_contract()
         self.meter = Meter(self.clock)
         self.stats = Stats()
+        self.oauth = OAuth()
+        self.pubsub = PubSub()
         self.faults = FaultBook(quirks=QUIRKS, methods=self.contract.names() | EXTRA_METHODS)
 
     def addresses(self) -> list[str]:
@@ -93,6 +97,28 @@ class Hub:
         )
         return made
 
+    def renewing(
+        self,
+        token: str,
+        address: str,
+        scopes: str,
+        client: tuple[str, str],
+        lifetime: int,
+        ends: float | None,
+    ) -> None:
+        """A refresh token whose access tokens live `lifetime` seconds; it ends at `ends`, or never."""
+        self.store.run(
+            "INSERT OR REPLACE INTO refresh_token VALUES (?, ?, ?, ?, ?, ?)",
+            token,
+            address,
+            scopes,
+            *client,
+            lifetime,
+        )
+        self.store.run("DELETE FROM refresh_end WHERE token = ?", token)
+        if ends is not None:
+            self.store.run("INSERT INTO refresh_end VALUES (?, ?)", token, ends)
+
     def advance(self, seconds: float) -> float:
         """Move the clock, for this run and the next."""
         now = self.clock.advance(seconds)
@@ -105,6 +131,8 @@ class Hub:
         self.clock.offset = 0.0
         self.meter = Meter(self.clock)
         self.stats.reset()
+        self.oauth = OAuth()
+        self.pubsub = PubSub()
         self.faults.clear()
 
     def close(self) -> None:

@@ -106,6 +106,12 @@ class Mailbox:
         """Remember until when notifications would be sent."""
         self.store.run("UPDATE mailbox SET watch_until = ? WHERE address = ?", until, self.address)
 
+    @property
+    def watched_until(self) -> int | None:
+        """Epoch milliseconds until which notifications are sent."""
+        until = self._own("watch_until")
+        return None if until is None else int(until)
+
     def counts(self) -> tuple[int, int]:
         """Messages and threads in the mailbox."""
         sql = "SELECT count(*), count(DISTINCT thread) FROM message WHERE mailbox = ?"

@@ -116,9 +116,13 @@ def _rename_label(hub: Hub, box: Mailbox, fields: Fields) -> dict[str, Any]:
 
 
 def _delete_label(hub: Hub, box: Mailbox, fields: Fields) -> dict[str, Any]:
-    label = fields.text("label")
+    label, history = fields.text("label"), fields.take("history", bool, False)
     fields.finish()
-    box.labels.delete(label_ids(box, [label], make=False)[0])
+    (label_id,) = label_ids(box, [label], make=False)
+    if history:
+        for message in box.messages():
+            box.change_labels(message, [], [label_id])
+    box.labels.delete(label_id)
     return {"deleted": label}
 
 

@@ -18,6 +18,7 @@ UNITS = {
     "gmail.users.watch": 100,
     "gmail.users.stop": 50,
     "gmail.users.history.list": 2,
+    "gmail.users.settings.sendAs.list": 1,
     "gmail.users.labels.list": 1,
     "gmail.users.labels.get": 1,
     "gmail.users.labels.create": 5,
@@ -44,11 +45,12 @@ UNITS = {
 
 
 class Meter:
-    """Units spent by each mailbox within the last minute."""
+    """Units spent by each mailbox, and by all of them (a project), within the last minute."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.limit: int | None = UNITS_PER_MINUTE
+        self.project: int | None = None
         self.form = "alternate"
         self._spent: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
         self._refusals = 0
@@ -62,7 +64,9 @@ class Meter:
         return sum(units for _, units in spent)
 
     def charge(self, address: str, units: int) -> None:
-        """Take units from the mailbox's minute, or refuse as Google does; a refusal costs nothing."""
+        """Take units from the minute of the mailbox and the project, or refuse as Google does; that costs nothing."""
+        if self.project is not None and sum(map(self.used, list(self._spent))) + units > self.project:
+            raise over_quota("403")
         if self.limit is not None and self.used(address) + units > self.limit:
             form = FORMS[self._refusals % len(FORMS)] if self.form == "alternate" else self.form
             self._refusals += 1

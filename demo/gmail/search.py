@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from demo.gmail import mime
-from demo.gmail.errors import invalid
+from demo.gmail.errors import GoogleError, invalid
 from demo.gmail.mailbox import HIDDEN, Mailbox, Stored
 
 Test = Callable[[Stored], bool]
-TERM = re.compile(r'(-?)(?:(\w+):)?(?:"([^"]*)"|([^\s"]+))')
+TOKEN = re.compile(r'''\s*(?:(?P<close>[)}])|(?P<minus>-?)(?:(?P<operator>\w+):)?
+    (?:(?P<open>[({])|"(?P<quoted>[^"]*)"|(?P<bare>[^\s"(){}]+)))''', re.VERBOSE)  # fmt: skip
+CLOSING = {"(": ")", "{": "}"}
 GMAIL_DAY = ZoneInfo("America/Los_Angeles")
 SPAN = re.compile(r"(\d+)([hdmy])")
 SPAN_DAYS = {"h": 1 / 24, "d": 1, "m": 30, "y": 365}
@@ -28,21 +30,63 @@ STATES = {"unread": "UNREAD", "starred": "STARRED", "important": "IMPORTANT", "s
 
 
 class Search:
-    """A parsed query."""
+    """A parsed query: terms are all wanted; `OR` joins its two neighbours, `{ }` wants any of its terms, `( )` all.
+
+    An operator before a group is meant for each of its terms: `subject:{dinner film}`.
+    """
 
     def __init__(self, text: str, box: Mailbox) -> None:
         self.box = box
+        self.text = text
         self.everywhere = False
-        self.tests: list[Test] = []
-        if re.search(r"[(){}]|\bOR\b", text):
-            raise invalid(f"The stand-in does not understand groups and OR in a search: {text!r}.")
-        if TERM.sub("", text).strip():
-            raise invalid(f"The stand-in cannot read the search {text!r}.")
-        for minus, operator, quoted, bare in TERM.findall(text):
-            self.tests.append(self._term(bool(minus), operator.lower(), quoted or bare))
+        self._tokens = self._read(text.strip())
+        self.test = self._sequence("", "")
 
     def __call__(self, message: Stored) -> bool:
-        return all(test(message) for test in self.tests)
+        return self.test(message)
+
+    def _read(self, text: str) -> Iterator[re.Match[str]]:
+        position = 0
+        while position < len(text):
+            token = TOKEN.match(text, position)
+            if token is None:
+                raise self._unreadable()
+            position = token.end()
+            yield token
+
+    def _sequence(self, close: str, operator: str) -> Test:
+        """The terms up to the closing bracket, or to the end."""
+        terms: list[list[Test]] = []
+        joined = closed = False
+        for token in self._tokens:
+            if token["close"]:
+                closed = token["close"] == close
+                if not closed:
+                    raise self._unreadable()
+                break
+            word = "" if token["minus"] or token["operator"] else token["bare"]
+            if word == "OR":
+                if joined or not terms:
+                    raise self._unreadable()
+                joined = True
+            elif word != "AND":
+                test = self._one(token, operator)
+                terms[-1].append(test) if joined else terms.append([test])
+                joined = False
+        if joined or (close and not (closed and terms)):
+            raise self._unreadable()
+        wanted = [_any(tests) for tests in terms]
+        return _any(wanted) if close == "}" else lambda message: all(test(message) for test in wanted)
+
+    def _one(self, token: re.Match[str], operator: str) -> Test:
+        operator = (token["operator"] or operator).lower()
+        if not token["open"]:
+            return self._term(bool(token["minus"]), operator, token["quoted"] or token["bare"] or "")
+        test = self._sequence(CLOSING[token["open"]], operator)
+        return (lambda message: not test(message)) if token["minus"] else test
+
+    def _unreadable(self) -> GoogleError:
+        return invalid(f"The stand-in cannot read the search {self.text!r}.")
 
     def _term(self, minus: bool, operator: str, value: str) -> Test:
         makers: dict[str, Callable[[str], Test]] = {
@@ -133,6 +177,10 @@ class Search:
         if text.lower() != "attachment":
             raise invalid(f"The stand-in does not understand the search 'has:{text}'.")
         return lambda message: message.attached
+
+
+def _any(tests: Sequence[Test]) -> Test:
+    return lambda message: any(test(message) for test in tests)
 
 
 def _plain(name: str) -> str:

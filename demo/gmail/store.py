@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS refresh_token (
     client_id TEXT NOT NULL, client_secret TEXT NOT NULL, lifetime INTEGER NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS refresh_end (
+    token TEXT PRIMARY KEY, expires REAL NOT NULL    -- only refresh tokens of apps in Testing end
+);
+
 CREATE TABLE IF NOT EXISTS label (
     mailbox TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
     message_list TEXT NOT NULL, label_list TEXT NOT NULL, background TEXT, foreground TEXT,
@@ -62,7 +66,9 @@ CREATE TABLE IF NOT EXISTS history (
     PRIMARY KEY (mailbox, id)
 );
 """
-TABLES = ("setting", "mailbox", "access_token", "refresh_token", "label", "message", "thread_key", "history")
+TABLES = (
+    "setting", "mailbox", "access_token", "refresh_token", "refresh_end", "label", "message", "thread_key", "history",
+)  # fmt: skip
 
 
 class Store:

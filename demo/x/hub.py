@@ -15,7 +15,7 @@ from demo.x.limits import Limits
 from demo.x.people import USER_SCHEMA, People
 from demo.x.posts import POST_SCHEMA, Posts
 
-QUIRKS = ("rate_limit", "credits", "empty_page")
+QUIRKS = ("rate_limit", "credits", "empty_page", "bad_token")
 SETTINGS = {"search_lag": "0", "reply_policy": "summoned", "bill_expansions": "yes"}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from demo.common.clock import Clock
 from demo.common.database import Database
 
-PRICES = {  # millionths of a dollar; docs.x.com pricing, August 2026
+PRICES = {  # millionths of a dollar; docs.x.com pricing, August 2026; mention and own are "owned reads"
     "mention": 1_000,
+    "own": 1_000,
     "post": 5_000,
     "user": 10_000,
     "counts": 5_000,

@@ -77,6 +77,7 @@ class Words:
             "retweets_of": lambda post: (
                 post.retweets is not None and self.is_user(self.original(post).author, value)
             ),
+            "quotes_of_tweet_id": lambda post: post.quotes is not None and str(post.quotes) == value,
             "conversation_id": lambda post: str(post.conversation) == value,
             "url": self.url(value),
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from demo.x.errors import missing
+from demo.x.errors import invalid, missing
 from demo.x.hub import Hub
 from demo.x.paging import Window, page_of, search_window, timeline_window
 from demo.x.people import Caller, User
@@ -107,6 +107,8 @@ def tweets_get(call: Call) -> Body:
 
 def _listing(call: Call, posts: Iterable[Post], size: int, scope: str, what: str = "post") -> Body:
     token = call.params.get("pagination_token") or call.params.get("next_token")
+    if token and "bad_token" in call.quirks:
+        raise invalid("next_token", token, f"The `next_token` query parameter value [{token}] is not valid")
     scope = f"{call.endpoint} {scope}"
     page = page_of(posts, size, token, scope, one_more="empty_page" in call.quirks)
     shelf = call.shelf()
@@ -143,7 +145,8 @@ def users_tweets(call: Call) -> Body:
     left_out = set(call.params.get("exclude", []))
     visible = hub.posts.newest_first(0, timeline_window({}, hub.now_ms).below)
     own = islice((post for post in visible if post.author == user.id), TIMELINE_REACH)
-    return _timeline(call, user, (post for post in own if not _excluded(post, left_out)), "post")
+    what = "own" if call.caller.user.id == user.id else "post"
+    return _timeline(call, user, (post for post in own if not _excluded(post, left_out)), what)
 
 
 def _excluded(post: Post, kinds: set[str]) -> bool:

@@ -22,16 +22,21 @@ CREATE TABLE triage.label (
     key       text NOT NULL,
     native_id text NOT NULL,
     name      text NOT NULL,
+    seen_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account, key)
 );
 COMMENT ON COLUMN triage.label.key IS 'unanswered, or a topic key, as in label_outbox.';
 COMMENT ON COLUMN triage.label.name IS 'The name we gave it last; another name in the mailbox is a person''s choice and stays.';
+COMMENT ON COLUMN triage.label.seen_at IS 'When the mailbox was last seen to have it: looked after once a day.';
 
 ALTER TABLE triage.label_outbox ADD held boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN triage.label_outbox.held IS 'A person took this label off or put it on by hand: we leave it as they left it.';
 DROP INDEX triage.label_outbox_pending;
 CREATE INDEX label_outbox_pending ON triage.label_outbox (account, message_id)
     WHERE wanted <> applied AND NOT gone AND NOT held;
+ALTER TABLE triage.label_outbox ADD sent_at timestamptz;
+COMMENT ON COLUMN triage.label_outbox.sent_at IS 'Since when a change has been on its way that the mailbox has not confirmed; what it shows meanwhile may be our doing.';
+CREATE INDEX label_outbox_sent ON triage.label_outbox (account) WHERE sent_at IS NOT NULL;
 
 -- A person's word on a topic, wherever it was given. to_topic NULL: not this one, and they did not say which.
 CREATE TABLE triage.correction (
@@ -45,6 +50,9 @@ CREATE TABLE triage.correction (
 );
 CREATE INDEX correction_message ON triage.correction (message_id, id);
 COMMENT ON TABLE triage.correction IS 'Append-only: what the classifier learns from.';
+
+ALTER TABLE triage.account ADD watched_until timestamptz;
+COMMENT ON COLUMN triage.account.watched_until IS 'Until when Gmail tells our Pub/Sub topic of changes; renewed daily. NULL: never asked for.';
 
 -- Units are taken before they are spent, so that two tasks never spend the same ones; what was not used is given back.
 ALTER TABLE triage.quota_use ADD reserved boolean NOT NULL DEFAULT false;

@@ -97,6 +97,33 @@ def test_search_operators(stand: Stand) -> None:
     assert refused(stand.users.messages().list(userId="me", q="after:yesterday")).resp.status == 400
 
 
+def test_search_groups(stand: Stand) -> None:
+    ids = [item["id"] for item in stand.put(*[mail(f"{a} {b}") for a in ("red", "blue") for b in ("cat", "dog")])]
+    names = dict(zip(ids, ("red cat", "red dog", "blue cat", "blue dog"), strict=True))
+
+    def found(q: str) -> set[str]:
+        return {names[item] for item in stand.list_ids(q=q)}
+
+    assert found("red cat") == found("red AND cat") == found("(red cat)") == {"red cat"}
+    assert found('{"red cat" "blue dog"}') == found('"red cat" OR "blue dog"') == {"red cat", "blue dog"}
+    assert found("red OR blue cat") == found("{red blue} cat") == {"red cat", "blue cat"}
+    assert found("-{red cat}") == {"blue dog"}
+    assert found("-(red cat)") == {"red dog", "blue cat", "blue dog"}
+    assert found("subject:(blue dog)") == {"blue dog"}
+    assert found("subject:{cat -blue}") == {"red cat", "red dog", "blue cat"}
+    assert found("{(red dog) (blue cat)}") == {"red dog", "blue cat"}
+    assert found("after:2020/01/01 {subject:cat subject:bird}") == {"red cat", "blue cat"}
+    for broken in ("{red", "red}", "(red}", "OR red", "red OR", "red OR OR blue", "{}", 'red "blue', "()"):
+        assert refused(stand.users.messages().list(userId="me", q=broken)).resp.status == 400, broken
+
+
+def test_send_as_lists_the_address_and_its_aliases(stand: Stand) -> None:
+    stand.server.control("mailboxes", {"address": ME, "aliases": ["bonjour@brixel.test"]})
+    answer = run(stand.users.settings().sendAs().list(userId="me"))
+    assert [item["sendAsEmail"] for item in answer["sendAs"]] == [ME, "bonjour@brixel.test"]
+    assert [item.get("isPrimary", False) for item in answer["sendAs"]] == [True, False]
+
+
 def rich_mail() -> bytes:
     """Text in Latin-1, HTML, and a PDF, with a subject in encoded words."""
     message = EmailMessage()
@@ -297,6 +324,10 @@ def test_threads_list_and_get(stand: Stand) -> None:
 
 
 def test_watch_and_stop(stand: Stand) -> None:
+    topic = {"topic": "projects/brixel-care/topics/mail", "subscription": "projects/brixel-care/subscriptions/us"}
+    stand.control("pubsub", topic)
+    stranger = refused(stand.users.watch(userId="me", body={"topicName": "projects/brixel-care/topics/other"}))
+    assert stranger.resp.status == 403
     watch = run(stand.users.watch(userId="me", body={"topicName": "projects/brixel-care/topics/mail"}))
     assert 6 * DAY < int(watch["expiration"]) - time.time() * 1000 <= 7 * DAY
     assert watch["historyId"] == stand.now()

@@ -164,6 +164,25 @@ def test_person_replies_labels_trashes_and_renames(stand: Stand) -> None:
     assert stand.labels_of(put["id"]) == {"INBOX"}
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_a_label_renamed_keeps_its_messages_and_one_deleted_is_unknown(stand: Stand, told: bool) -> None:
+    [put] = stand.put(mail())
+    label = stand.label("Unanswered")
+    modify = stand.users.messages().modify
+    run(modify(userId="me", id=put["id"], body={"addLabelIds": [label]}))
+    start = stand.now()
+    stand.control("box/person", {"action": "rename_label", "label": "Unanswered", "name": "Waiting"})
+    assert "history" not in stand.history(start)
+    assert label in stand.labels_of(put["id"])
+    stand.control("box/person", {"action": "delete_label", "label": "Waiting", "history": told})
+    assert label not in stand.labels_of(put["id"])
+    removed = [item["labelsRemoved"][0]["labelIds"] for item in stand.history(start).get("history", ())]
+    assert removed == ([[label]] if told else [])
+    error = refused(modify(userId="me", id=put["id"], body={"addLabelIds": [label]}))
+    assert (error.resp.status, reason(error)) == (400, "invalidArgument")
+    assert refused(stand.users.labels().patch(userId="me", id=label, body={"name": "A"})).resp.status == 404
+
+
 def test_snapshots_of_equal_runs_are_equal_and_of_others_are_not(stand: Stand) -> None:
     def scene() -> Any:
         again = Stand(stand.server)

@@ -73,7 +73,13 @@ class Mailbox(Shelf):
     sent: list[list[LabelChange]] = field(default_factory=list)
     idle: bool = False
 
-    def apply(self, changes: Sequence[LabelChange], *, budget: int | None = None) -> LabelOutcome:
+    def apply(
+        self,
+        changes: Sequence[LabelChange],
+        *,
+        known: Mapping[str, str] | None = None,
+        budget: int | None = None,
+    ) -> LabelOutcome:
         self.sent.append(list(changes))
         self.budgets.append(budget)
         if self.idle:

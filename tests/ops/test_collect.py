@@ -13,7 +13,7 @@ from triage.core.errors import CursorExpired, Fatal, Retry
 from triage.core.types import Quarantined
 from triage.ops import care
 from triage.ops.collect import LABEL_RESERVE, collect, rewind
-from triage.store import db, messages
+from triage.store import db, quota
 
 FIVE = tuple(message(f"m{i}", f"t{i}", minute=i) for i in range(1, 6))
 
@@ -112,7 +112,7 @@ def test_the_budget_is_what_the_last_minute_left(connection: Connection) -> None
 
 def test_what_others_spent_counts_and_nothing_is_spent_beyond_it(connection: Connection) -> None:
     with db.transaction(connection):
-        messages.spend(connection, "care", {"messages.send": 500})
+        quota.spend(connection, "care", {"messages.send": 500})
     source = Shelf(FIVE)
     report = collect(connection, source, "care", units_per_minute=100)
     assert (source.budgets, report.read, report.units) == ([0], 0, {})
@@ -128,7 +128,7 @@ def test_two_collects_of_one_account_do_not_meet(connection: Connection, dsn: st
 
     def meanwhile() -> None:
         with db.connect(dsn) as other:
-            met.append(str(collect(other, Shelf(FIVE), "care").notes))
+            met.append(str(collect(other, Shelf(FIVE), "care", patience=timedelta(0)).notes))
             met.append(
                 str(collect(other, Shelf((message("p1", account="volmera_x"),), name="x"), "volmera_x").kept)
             )

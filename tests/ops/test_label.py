@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as Connection
@@ -15,7 +16,7 @@ from triage.ops.classify import classify
 from triage.ops.collect import collect
 from triage.ops.label import PATIENCE, label, label_names
 from triage.ops.report import Report
-from triage.store import db, labels, messages
+from triage.store import db, labels, messages, quota
 
 NAMES = label_names(config.load(ROOT / "config"))
 DELIVERY = {"Triage/Unanswered", "Triage/Delay, loss, delivery"}
@@ -35,7 +36,10 @@ def send(connection: Connection, mailbox: Mailbox, **given: int) -> Report:
 
 def pending(connection: Connection) -> int:
     return int(
-        one(connection, "SELECT count(*) AS n FROM triage.label_outbox WHERE wanted <> applied AND NOT gone")
+        one(
+            connection,
+            "SELECT count(*) AS n FROM triage.label_outbox WHERE wanted <> applied AND NOT gone AND NOT held",
+        )
     )
 
 
@@ -90,7 +94,7 @@ def test_a_refusal_is_kept_and_tried_again_by_the_next_run(three: Connection) ->
 def test_quota_pauses_and_the_next_run_goes_on(three: Connection) -> None:
     with db.transaction(three):
         db.execute(three, "DELETE FROM triage.quota_use")
-        messages.spend(three, "care", {"messages.get": 30})
+        quota.spend(three, "care", {"messages.get": 30})
     mailbox = Mailbox(())
     report = send(three, mailbox, units_per_minute=50)
     assert (mailbox.budgets, report.kept, pending(three)) == ([20], 2, 4)
@@ -114,11 +118,11 @@ def test_a_change_of_mind_while_sending_is_sent_next(three: Connection, dsn: str
     class Slow(Mailbox):
         """While the labels are on their way, the customer is answered."""
 
-        def apply(self, changes: Sequence[LabelChange], *, budget: int | None = None) -> LabelOutcome:
+        def apply(self, changes: Sequence[LabelChange], **given: Any) -> LabelOutcome:
             if not self.sent:
                 with db.connect(dsn) as other:
                     triage(other, message("r1", "t1", minute=9, direction=Direction.OUTBOUND))
-            return super().apply(changes, budget=budget)
+            return super().apply(changes, **given)
 
     mailbox = Slow(())
     send(three, mailbox)

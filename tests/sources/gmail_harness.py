@@ -20,7 +20,8 @@ ALIAS = "bonjour@volmera.example"
 
 PRICES = {
     "history.list": 2, "messages.list": 5, "messages.get": 20, "messages.modify": 5, "messages.batchModify": 50,
-    "labels.list": 1, "labels.create": 5, "getProfile": 1,
+    "labels.list": 1, "labels.create": 5, "labels.patch": 5, "getProfile": 1,
+    "settings.sendAs.list": 1, "watch": 100,
 }  # fmt: skip
 
 
@@ -84,10 +85,6 @@ class GmailHarness:
     def expire(self) -> None:
         self.box("expire_history", {})
 
-    def inject(self, fault: str) -> None:
-        for rule in FAULTS[fault]:
-            self.fault(**rule)
-
     def fault(self, **rule: Any) -> None:
         self.server.control("faults", rule)
 
@@ -98,44 +95,6 @@ class GmailHarness:
         """Units by method, as the stand-in counts them."""
         methods = self.stats()["methods"]
         return {name.removeprefix("gmail.users."): m["units"] for name, m in methods.items() if m["units"]}
-
-
-READ: dict[str, Any] = {"method": "messages.get", "where": "batch"}
-
-
-FAULTS: dict[str, list[dict[str, Any]]] = {
-    "500 for the batch": [{"method": "batch", "kind": "status", "status": 500}],
-    "503 for the batch, again and again": [{"method": "batch", "kind": "status", "status": 503, "times": 4}],
-    "500 inside the batch": [READ | {"kind": "status", "status": 500, "skip": 1, "times": 2}],
-    "500 twice inside the batch": [READ | {"kind": "status", "status": 500, "times": 8}],
-    "429 inside the batch": [READ | {"kind": "status", "status": 429, "skip": 2, "times": 3}],
-    "403 rate limit inside the batch": [
-        READ | {"kind": "status", "status": 403, "reason": "userRateLimitExceeded", "skip": 1, "times": 2}
-    ],
-    "429 for every part": [READ | {"kind": "status", "status": 429, "times": 5}],
-    "429 for the batch": [{"method": "batch", "kind": "status", "status": 429, "retry_after": 7}],
-    "truncated batch": [{"method": "batch", "kind": "truncated"}],
-    "malformed batch": [{"method": "batch", "kind": "malformed"}],
-    "truncated part": [READ | {"kind": "truncated"}],
-    "malformed part": [READ | {"kind": "malformed", "skip": 1}],
-    "dropped batch": [{"method": "batch", "kind": "drop"}],
-    "batch done but lost": [{"method": "batch", "kind": "drop", "when": "after"}],
-    "500 for lists": [
-        {"method": "history.list", "kind": "status", "status": 500},
-        {"method": "messages.list", "kind": "status", "status": 500},
-        {"method": "getProfile", "kind": "status", "status": 500},
-    ],
-    "429 for lists": [
-        {"method": "history.list", "kind": "status", "status": 429},
-        {"method": "messages.list", "kind": "status", "status": 429},
-    ],
-    "truncated lists": [
-        {"method": "history.list", "kind": "truncated"},
-        {"method": "messages.list", "kind": "truncated"},
-    ],
-    "repeated history": [{"method": "history.list", "kind": "repeat_history", "times": 0}],
-    "empty page of history with a token": [{"method": "history.list", "kind": "empty_history"}],
-}
 
 
 def ready(harness: GmailHarness) -> Collected:

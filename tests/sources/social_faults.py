@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from demo.common.serving import Server
 from tests.sources.contract import Collected, Harness, collect, store
-from triage.core.errors import Retry
+from triage.core.errors import CursorExpired, Retry
 
 
 class Hurt(Harness, Protocol):
@@ -34,31 +34,31 @@ class Fault:
     leaves: str
 
 
-def _spoil(leaves: str, **rule: Any) -> Fault:
+def spoil(leaves: str, **rule: Any) -> Fault:
     return Fault(steps=(("faults", rule),), leaves=leaves)
 
 
-def _everywhere(first: str) -> dict[str, Fault]:
+def everywhere(first: str) -> dict[str, Fault]:
     """Faults of any service; `first` is the method that lists mentions."""
     return {
-        "500 once": _spoil(RECOVERED, kind="status", status=500, method=first),
-        "503 four times": _spoil(LATER, kind="status", status=503, method=first, times=4),
-        "408 once": _spoil(RECOVERED, kind="status", status=408, method=first),
-        "429 with the reset header": _spoil(LATER, kind="rate_limit", seconds=120, method=first),
-        "429 without a header": _spoil(LATER, kind="status", status=429, method=first),
-        "answer cut off": _spoil(RECOVERED, kind="truncated", method=first),
-        "answer cut off three times": _spoil(LATER, kind="truncated", method=first, times=3),
-        "answer is not JSON": _spoil(RECOVERED, kind="malformed", method=first),
-        "connection dropped": _spoil(RECOVERED, kind="drop", method=first),
-        "answer lost after the work": _spoil(RECOVERED, kind="drop", when="after", method=first),
-        "socket that stalls": _spoil(RECOVERED, kind="hang", seconds=30, method=first),
-        "empty page with a next one": _spoil("the next page is read", kind="empty_page", method=first),
+        "500 once": spoil(RECOVERED, kind="status", status=500, method=first),
+        "503 four times": spoil(LATER, kind="status", status=503, method=first, times=4),
+        "408 once": spoil(RECOVERED, kind="status", status=408, method=first),
+        "429 with the reset header": spoil(LATER, kind="rate_limit", seconds=120, method=first),
+        "429 without a header": spoil(LATER, kind="status", status=429, method=first),
+        "answer cut off": spoil(RECOVERED, kind="truncated", method=first),
+        "answer cut off three times": spoil(LATER, kind="truncated", method=first, times=3),
+        "answer is not JSON": spoil(RECOVERED, kind="malformed", method=first),
+        "connection dropped": spoil(RECOVERED, kind="drop", method=first),
+        "answer lost after the work": spoil(RECOVERED, kind="drop", when="after", method=first),
+        "socket that stalls": spoil(RECOVERED, kind="hang", seconds=30, method=first),
+        "empty page with a next one": spoil("the next page is read", kind="empty_page", method=first),
     }
 
 
 BLUESKY = {
-    **_everywhere("listNotifications"),
-    "page token refused": _spoil(
+    **everywhere("listNotifications"),
+    "page token refused": spoil(
         "the feed is walked again from its newest", kind="status", status=400, reason="InvalidRequest",
         message="Malformed cursor", method="listNotifications", skip=1,
     ),
@@ -82,20 +82,20 @@ BLUESKY = {
         steps=(("revoke", {}), ("faults", {"kind": "rate_limit", "seconds": 300, "method": "createSession"})),
         leaves=LATER,
     ),
-    "our own posts unreadable": _spoil(LEFT, kind="truncated", method="listRecords", times=3),
-    "search down": _spoil(LEFT, kind="status", status=502, method="searchPosts", times=3),
+    "our own posts unreadable": spoil(LEFT, kind="truncated", method="listRecords", times=3),
+    "search down": spoil(LEFT, kind="status", status=502, method="searchPosts", times=3),
 }  # fmt: skip
 
 MASTODON = {
-    **_everywhere("notifications"),
-    "page token refused": _spoil(
+    **everywhere("notifications"),
+    "page token refused": spoil(
         "the feed is walked again from its newest", kind="status", status=422, method="notifications", skip=1
     ),
-    "who we are is not told": _spoil(LATER, kind="status", status=500, method="whoami", times=3),
-    "ancestors not told": _spoil(LATER, kind="status", status=503, method="context", times=3),
-    "429 among the ancestors": _spoil(LATER, kind="rate_limit", seconds=60, method="context"),
-    "our own posts unreadable": _spoil(LEFT, kind="truncated", method="own", times=3),
-    "hashtag timeline down": _spoil(LEFT, kind="status", status=502, method="tag", times=3),
+    "who we are is not told": spoil(LATER, kind="status", status=500, method="whoami", times=3),
+    "ancestors not told": spoil(LATER, kind="status", status=503, method="context", times=3),
+    "429 among the ancestors": spoil(LATER, kind="rate_limit", seconds=60, method="context"),
+    "our own posts unreadable": spoil(LEFT, kind="truncated", method="own", times=3),
+    "hashtag timeline down": spoil(LEFT, kind="status", status=502, method="tag", times=3),
 }
 
 
@@ -103,8 +103,13 @@ def _stopped(harness: Harness, collected: Collected) -> bool:
     """One run, to its end or to the first Retry, as triage/ops/collect.py does it."""
     more = True
     while more:
+        source = harness.source()
         try:
-            page = harness.source().pull(collected.cursor)
+            page = source.pull(collected.cursor)
+        except CursorExpired:
+            assert collected.cursor is not None
+            collected.cursor = source.resync(collected.cursor)
+            continue
         except Retry:
             return True
         store(page, collected)

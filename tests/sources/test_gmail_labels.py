@@ -127,3 +127,109 @@ class TestLabels:
         outcome = harness.source().apply([LabelChange(native_id=one, add=("Inbox/ /x",))])
         assert "Inbox/ /x" in outcome.paused
         assert not outcome.done
+
+
+class TestKnownIds:
+    """The caller remembers ids: no list, until Gmail says that one is gone."""
+
+    def known(self, harness: GmailHarness, *names: str) -> dict[str, str]:
+        """Labels of these names, made by us, and their ids."""
+        (one,) = harness.deliver(1)
+        return dict(harness.source().apply([LabelChange(native_id=one, add=names)]).labels)
+
+    def test_ids_are_told_once(self, harness: GmailHarness) -> None:
+        known = self.known(harness, "Triage/A", "Triage/B")
+        assert known.keys() == {"Triage/A", "Triage/B"}
+        assert {name: i for i, name in harness.source().labels().items() if i in known.values()} == known
+        (two,) = harness.deliver(1)
+        change = LabelChange(native_id=two, add=("Triage/A",), remove=("Triage/B",))
+        outcome = harness.source().apply([change], known=known)
+        assert (outcome.done, outcome.labels, dict(outcome.units)) == ((two,), {}, {"messages.modify": 5})
+
+    def test_a_name_that_is_not_known_is_looked_up(self, harness: GmailHarness) -> None:
+        known = self.known(harness, "Triage/A", "Triage/B")
+        (two,) = harness.deliver(1)
+        outcome = harness.source().apply(
+            [LabelChange(native_id=two, add=("Triage/A", "Triage/B"))], known={"Triage/A": known["Triage/A"]}
+        )
+        assert outcome.labels == {"Triage/B": known["Triage/B"]}
+        assert dict(outcome.units) == {"labels.list": 1, "messages.modify": 5}
+
+    @pytest.mark.parametrize("count", [2, 11, 60])
+    def test_a_deleted_label_is_made_anew_and_what_had_it_is_done_again(
+        self, harness: GmailHarness, count: int
+    ) -> None:
+        known = self.known(harness, "Triage/A", "Triage/B")
+        harness.box("person", {"action": "delete_label", "label": "Triage/A"})
+        ids = harness.deliver(count)
+        changes = [LabelChange(native_id=i, add=("Triage/B",)) for i in ids[: count // 2]]
+        changes += [LabelChange(native_id=i, add=("Triage/A",)) for i in ids[count // 2 :]]
+        outcome = harness.source().apply(changes, known=known)
+        assert (sorted(outcome.done), outcome.failed, outcome.gone) == (sorted(ids), {}, ())
+        assert outcome.labels.keys() == {"Triage/A"}
+        assert outcome.labels["Triage/A"] != known["Triage/A"]
+        assert outcome.units["labels.list"] == 1
+        snapshot = {m["id"]: set(m["labels"]) for m in harness.box("snapshot")["messages"]}
+        assert all("Triage/B" in snapshot[i] for i in ids[: count // 2])
+        assert all("Triage/A" in snapshot[i] for i in ids[count // 2 :])
+
+    def test_a_label_deleted_while_we_send_loses_nothing(self, harness: GmailHarness) -> None:
+        """The first fifty were labelled before it was deleted: they are told as done only when they carry it again."""
+        known = self.known(harness, "Triage/A")
+        ids = harness.deliver(60)
+        source = harness.source()
+        client, sent = source._client, []
+        batch = client.batch
+
+        def deleting(method: str, requests: Any) -> Any:
+            answers = batch(method, requests)
+            if not sent:
+                harness.box("person", {"action": "delete_label", "label": "Triage/A"})
+            sent.append(len(requests))
+            return answers
+
+        client.batch = deleting  # type: ignore[method-assign]
+        changes = [
+            LabelChange(native_id=i, add=("Triage/A",), remove=(f"none {n // 5}",)) for n, i in enumerate(ids)
+        ]
+        known |= {f"none {n}": f"Label_9{n}" for n in range(12)}
+        outcome = source.apply(changes, known=known)
+        assert sorted(outcome.done) == sorted(ids)
+        snapshot = {m["id"]: set(m["labels"]) for m in harness.box("snapshot")["messages"]}
+        assert all("Triage/A" in snapshot[i] for i in ids)
+
+    def test_a_refusal_of_the_message_itself_stays_one(self, harness: GmailHarness) -> None:
+        known = self.known(harness, "Triage/A")
+        one, two = harness.deliver(2)
+        harness.box("person", {"action": "delete", "message": one})
+        changes = [LabelChange(native_id=i, add=("Triage/A",)) for i in (one, two, "not an id")]
+        outcome = harness.source().apply(changes, known=known)
+        assert (outcome.gone, outcome.done, outcome.failed.keys()) == ((one,), (two,), {"not an id"})
+        assert dict(outcome.units) == {"messages.modify": 15, "labels.list": 1}
+
+    def test_our_other_label_is_not_adopted_for_its_name(self, harness: GmailHarness) -> None:
+        """A person gave one of ours the name of another and deleted that one: both stay apart."""
+        known = self.known(harness, "Triage/A", "Triage/B")
+        harness.box("person", {"action": "delete_label", "label": "Triage/A"})
+        harness.box("person", {"action": "rename_label", "label": "Triage/B", "name": "Triage/A"})
+        (one,) = harness.deliver(1)
+        outcome = harness.source().apply([LabelChange(native_id=one, add=("Triage/A",))], known=known)
+        assert not outcome.done
+        assert "Triage/A" in outcome.paused
+
+    def test_what_may_have_been_done_is_told_as_failed(self, harness: GmailHarness) -> None:
+        known = self.known(harness, "Triage/A")
+        (one,) = harness.deliver(1)
+        harness.fault(method="batch", kind="drop", when="after", times=0)
+        outcome = harness.source().apply([LabelChange(native_id=one, add=("Triage/A",))], known=known)
+        assert outcome.paused
+        assert outcome.failed.keys() == {one}
+
+    def test_renaming(self, harness: GmailHarness) -> None:
+        known = self.known(harness, "Triage/A", "Triage/B")
+        source = harness.source()
+        assert source.rename(known["Triage/A"], "Triage/C") == ""
+        assert source.rename(known["Triage/B"], "Triage/C") == "another label has that name"
+        assert source.rename("Label_99", "Triage/D") == "it is not there"
+        assert source.labels()[known["Triage/A"]] == "Triage/C"
+        assert source.owed() == {"labels.patch": 15, "labels.list": 1}

@@ -12,6 +12,8 @@ from demo.common.serving import Server
 from tests.sources.x_world import TOKEN, World
 from triage.core.errors import CursorExpired, Fatal
 from triage.core.types import Cursor, Direction
+from triage.sources.x_query import pack, term
+from triage.sources.x_round import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +38,19 @@ def test_a_round_reads_mentions_tracked_terms_and_our_own_posts(world: World) ->
     world.post("unrelated", "bob", text="nice weather", ago=200)
     cursor, pages = world.round(world.source())
     assert set(world.stored) == {asked, tagged, reply}
-    assert [page.has_more for page in pages] == [True, False]
-    assert world.stored[asked].author_name == "@ada (ada)"
+    assert [page.has_more for page in pages] == [True, True, False]
+    assert world.stored[asked].author_name == ""
+    assert world.stored[asked].url == f"https://x.com/i/status/{asked}"
+    assert world.stored[reply].author_name == "@volmera"
     assert world.stored[tagged].extra["hashtags"] == ["Volmera"]
     assert cursor.value["turn"] == "mentions:volmera"
 
 
 def test_a_post_by_mention_and_by_search_is_one_message(world: World) -> None:
     both = world.post("both", text="@volmera it broke #Volmera")
-    without_memory = world.source(known=lambda ids: set())
+    without_memory = world.source(known=lambda ids: set(), first_sync=timedelta(hours=2))
     first = without_memory.pull(None)
-    second = without_memory.pull(first.cursor)
+    second = without_memory.pull(without_memory.pull(first.cursor).cursor)
     assert [m.key for m in first.messages] == [m.key for m in second.messages]
     assert (
         first.messages[0].conversation
@@ -54,8 +58,8 @@ def test_a_post_by_mention_and_by_search_is_one_message(world: World) -> None:
         == f"{both}/{first.messages[0].author}"
     )
     _, pages = world.round(world.source())
-    assert [len(page.messages) for page in pages] == [1, 0]
-    assert world.units == {"mention": 1_000, "user": 20_000}
+    assert [len(page.messages) for page in pages] == [1, 0, 0]
+    assert world.units == {"mention": 1_000, "user": 10_000}
 
 
 def test_our_reply_is_outbound_on_the_branch_of_the_author_it_answers(world: World) -> None:
@@ -78,14 +82,14 @@ def test_our_reply_is_outbound_on_the_branch_of_the_author_it_answers(world: Wor
 
 def test_a_second_round_asks_only_for_what_is_new(world: World) -> None:
     world.many(25)
-    source = world.source(known=lambda ids: set())
+    source = world.source(known=lambda ids: set(), first_sync=timedelta(hours=2))
     cursor, pages = world.round(source)
-    assert [len(page.messages) for page in pages] == [10, 10, 5, 0]
+    assert [len(page.messages) for page in pages] == [10, 10, 5, 0, 0]
     again, pages = world.round(source, cursor)
-    assert [len(page.messages) for page in pages] == [0, 0]
+    assert [len(page.messages) for page in pages] == [0, 0, 0]
     world.post("late", text="@volmera #Volmera late", ago=1)
     _, pages = world.round(source, again)
-    assert [len(page.messages) for page in pages] == [1, 1]
+    assert [len(page.messages) for page in pages] == [1, 0, 1]
 
 
 def test_posts_that_arrive_while_a_walk_is_under_way_come_in_the_next_round(world: World) -> None:
@@ -134,7 +138,7 @@ def test_a_last_page_without_data_ends_the_walk(world: World) -> None:
     world.many(10)
     world.server.control("faults", {"kind": "empty_page", "method": "users.mentions", "times": 0})
     cursor, pages = world.round(world.source())
-    assert [len(page.messages) for page in pages] == [10, 0, 0]
+    assert [len(page.messages) for page in pages] == [10, 0, 0, 0]
     assert cursor.value["done"]["mentions:volmera"][0] == max(world.live(), key=int)
 
 
@@ -161,8 +165,9 @@ def test_several_queries_are_walked_in_turn_and_each_remembers_its_own_place(wor
         world.post(f"p{n}", f"user{n}", text=f"hello {track[n]}", ago=500 - n)
     cursor, pages = world.round(world.source(track))
     assert set(world.stored) == world.live()
-    assert len(pages) == 1 + sum(name.startswith("search:") for name in cursor.value["done"])
-    assert len(pages) > 3
+    assert len(pages) == 2 + len(pack([term(text) for text in track]))
+    assert len(pages) > 4
+    assert all(cursor.value["done"][text] for text in track)
 
 
 def test_a_changed_list_of_terms_reads_the_changed_query_anew_and_forgets_the_old_one(world: World) -> None:
@@ -171,14 +176,32 @@ def test_a_changed_list_of_terms_reads_the_changed_query_anew_and_forgets_the_ol
     assert early not in world.stored
     cursor, _ = world.round(world.source(["#Volmera", "#Later"]), cursor)
     assert early in world.stored
-    assert len(cursor.value["done"]) == 2
+    cursor, _ = world.round(world.source(["#Later"]), cursor)
+    assert set(cursor.value["done"]) == {"mentions:volmera", "own:volmera", "#Later"}
+
+
+def test_a_term_that_is_added_does_not_read_the_others_again(world: World) -> None:
+    world.many(12, text="#Volmera {}", ago=2 * 86_400)
+    cursor, _ = world.round(world.source(["#Volmera"]))
+    world.sleep_until_later(days=1)
+    before = world.billed()
+    world.post("later", text="#Later", ago=1000)
+    cursor, _ = world.round(world.source(["#Volmera", "#Later"]), cursor)
+    assert world.billed() - before == 5_000
+    world.post("both", text="#Volmera #Later", ago=1)
+    cursor, pages = world.round(world.source(["#Volmera", "#Later"]), cursor)
+    cursor, pages = world.round(world.source(["#Volmera", "#Later"]), cursor)
+    assert len(pages) == 3, "terms that were found on one day share a query again"
+    assert world.billed() - before == 10_000 == sum(world.units.values()) - before
+    assert set(world.stored) == world.live()
 
 
 def test_a_walk_whose_query_is_gone_from_the_configuration_is_left(world: World) -> None:
     world.many(25, text="#Volmera {}")
-    source = world.source()
-    cursor = world.keep(source.pull(None))
-    cursor = world.keep(source.pull(cursor))
+    source, cursor = world.source(), None
+    for _ in range(3):
+        cursor = world.keep(source.pull(cursor))
+    assert cursor is not None
     assert "token" in cursor.value["walk"]
     world.round(world.source(["#Volmera", "#Other"]), cursor)
     assert set(world.stored) == world.live()
@@ -194,61 +217,6 @@ def test_two_handles_are_one_account(world: World) -> None:
     assert world.stored[reply].conversation == world.stored[two].conversation
 
 
-def test_an_account_silent_for_over_seven_days_has_an_expired_cursor_and_says_what_is_lost(
-    world: World,
-) -> None:
-    world.post("first", text="#Volmera first", ago=60)
-    source = world.source()
-    cursor, _ = world.round(source)
-    world.post("unreachable", text="#Volmera soon out of reach", ago=1)
-    mention = world.post("mention", text="@volmera mentions reach further", ago=1)
-    world.sleep_until_later(days=8)
-    seen = world.post("seen", text="#Volmera seen", ago=3600)
-    with pytest.raises(CursorExpired):
-        source.pull(cursor)
-    world.stored.clear()
-    _, pages = world.round(source, source.resync(cursor))
-    assert set(world.stored) == {seen, mention}
-    assert [page.reset for page in pages] == [True, False]
-    assert [bool(page.paused) for page in pages] == [False, True]
-    assert "gap: posts of " in pages[-1].paused
-
-
-def test_a_term_nobody_used_for_weeks_does_not_expire_while_it_is_asked_for(world: World) -> None:
-    world.post("first", text="#Volmera first", ago=60)
-    source = world.source()
-    cursor, _ = world.round(source)
-    for _ in range(4):
-        world.sleep_until_later(days=4)
-        cursor, _ = world.round(source, cursor)
-    late = world.post("late", text="#Volmera late", ago=60)
-    world.round(source, cursor)
-    assert late in world.stored
-
-
-def test_an_outage_longer_than_first_sync_leaves_no_gap_where_nothing_was_found_before(world: World) -> None:
-    source = world.source(first_sync=timedelta(hours=1))
-    cursor, _ = world.round(source)
-    during = world.post("during", text="#Volmera during", ago=1)
-    world.sleep_until_later(days=2)
-    world.round(source, cursor)
-    assert during in world.stored
-
-
-def test_a_cursor_that_x_itself_calls_too_old_expires_and_resyncs(world: World) -> None:
-    world.post("old", text="#Volmera old", ago=86_400)
-    source = world.source()
-    cursor, _ = world.round(source)
-    world.server.control("clock", {"advance": timedelta(days=7).total_seconds()})
-    cursor = world.keep(source.pull(cursor))
-    with pytest.raises(CursorExpired, match="seven days"):
-        source.pull(cursor)
-    world.offset += timedelta(days=7)
-    fresh = world.post("fresh", text="#Volmera fresh", ago=60)
-    world.round(source, source.resync(cursor))
-    assert fresh in world.stored
-
-
 def test_a_cursor_of_another_version_expires(world: World) -> None:
     cursor = Cursor(account="brand", version=99, value={"anything": 1})
     with pytest.raises(CursorExpired):
@@ -261,66 +229,14 @@ def test_a_page_token_that_x_forgot_starts_the_walk_again_once(world: World) -> 
     source = world.source()
     cursor = world.keep(source.pull(None))
     stale = {**cursor.value, "walk": {**cursor.value["walk"], "token": "1234567890abcdef"}}
-    page = source.pull(Cursor(account="brand", value=stale))
+    page = source.pull(Cursor(account="brand", version=VERSION, value=stale))
     assert page.has_more
     assert not page.messages
     world.round(source, world.keep(page))
     assert set(world.stored) == world.live()
     twice = {**stale, "walk": {**stale["walk"], "restarted": True}}
     with pytest.raises(Fatal, match="twice"):
-        source.pull(Cursor(account="brand", value=twice))
-
-
-def test_mentions_beyond_the_last_800_are_found_by_search(world: World) -> None:
-    world.many(1000)
-    _, pages = world.round(world.source(page_size=100))
-    assert set(world.stored) == world.live()
-    assert world.doubles == 0
-    assert len(pages) == 8 + 2 + 1
-
-
-def test_a_resync_reaches_seven_days_whatever_first_sync_is_and_only_for_its_own_round(world: World) -> None:
-    source = world.source(first_sync=timedelta(hours=1))
-    cursor, _ = world.round(source)
-    lost = world.post("lost", text="#Volmera lost", ago=6 * 86_400)
-    other = world.post("other", text="#Other three days old", ago=3 * 86_400)
-    cursor, _ = world.round(source, source.resync(cursor))
-    assert set(world.stored) == {lost}
-    world.round(world.source(["#Volmera", "#Other"], first_sync=timedelta(hours=1)), cursor)
-    assert other not in world.stored
-
-
-def test_a_gap_is_told_once(world: World) -> None:
-    source = world.source()
-    cursor, _ = world.round(source)
-    world.sleep_until_later(days=9)
-    cursor, first = world.round(source, source.resync(cursor))
-    _, second = world.round(source, cursor)
-    assert first[-1].paused.startswith("gap: ")
-    assert [page.paused for page in second] == ["", ""]
-
-
-def test_the_search_beyond_the_last_800_mentions_stays_within_first_sync(world: World) -> None:
-    world.many(1000)
-    older = world.post("older", text="@volmera long ago", ago=9000)
-    world.round(world.source(page_size=100, first_sync=timedelta(hours=2)))
-    assert set(world.stored) == world.live() - {older}
-
-
-def test_the_search_beyond_the_last_800_mentions_asks_no_further_than_x_searches(world: World) -> None:
-    world.many(1000)
-    world.round(world.source(page_size=100, first_sync=timedelta(days=30)))
-    assert set(world.stored) == world.live()
-
-
-def test_a_storm_of_mentions_between_two_rounds_loses_nobody(world: World) -> None:
-    world.many(50, ago=9000, prefix="before")
-    source = world.source(page_size=100)
-    cursor, _ = world.round(source)
-    world.many(1000)
-    _, pages = world.round(source, cursor)
-    assert set(world.stored) == world.live()
-    assert sum(len(page.messages) for page in pages) == 1000
+        source.pull(Cursor(account="brand", version=VERSION, value=twice))
 
 
 def test_a_revoked_token_is_fatal(world: World) -> None:
@@ -329,25 +245,11 @@ def test_a_revoked_token_is_fatal(world: World) -> None:
         world.source().pull(None)
 
 
-def test_a_walk_that_rested_for_over_a_week_expires_too(world: World) -> None:
-    world.many(25, text="#Volmera {}")
-    source = world.source()
-    cursor = world.keep(source.pull(world.keep(source.pull(None))))
-    assert "token" in cursor.value["walk"]
-    world.sleep_until_later(days=8)
-    with pytest.raises(CursorExpired):
-        source.pull(cursor)
-    late = world.post("late", text="#Volmera late", ago=60)
-    world.stored.clear()
-    _, pages = world.round(source, source.resync(cursor))
-    assert set(world.stored) == {late}
-    assert "gap" in pages[-1].paused
-
-
 def test_ids_of_different_lengths_do_not_confuse_the_order(world: World) -> None:
     """Since 2010 ids have grown from 18 to 19 digits; as text, 9… is above 1…."""
     stale = Cursor(
         account="brand",
+        version=VERSION,
         value={
             "users": {"volmera": "1500000001"},
             "done": {
@@ -358,3 +260,15 @@ def test_ids_of_different_lengths_do_not_confuse_the_order(world: World) -> None
     post = world.post("new")
     cursor = world.keep(world.source().pull(stale))
     assert cursor.value["done"]["mentions:volmera"][0] == post
+
+
+def test_a_look_goes_through_the_feeds_and_wakes_nobody_for_nothing(world: World) -> None:
+    source = world.source()
+    page = source.look(None)
+    assert (page.messages, page.has_more) == ((), False)
+    cursor = world.keep(page)
+    tagged = world.post("tagged", text="#Volmera", ago=1)
+    page = source.look(cursor)
+    assert [m.key.native_id for m in page.messages] == [tagged]
+    world.keep(page)
+    assert sum(world.units.values()) == world.billed() == 15_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import demo.x
 from demo.common.serving import Server
 from tests.sources.contract import SourceContract
+from tests.sources.social_faults import LATER
+from tests.sources.x_faults import ANSWERS, X, play
 from tests.sources.x_world import World, XHarness
 from triage.core.errors import Retry
 
@@ -95,22 +97,28 @@ def test_however_posts_pulls_and_crashes_interleave_all_are_stored_once(
     assert world.doubles == 0
 
 
-CONTRACT_FAULTS: dict[str, dict[str, Any]] = {
-    "-".join(str(value) for value in fault.values()) + f"-{times}-times": {**fault, "times": times}
-    for fault in FAULTS
-    if fault["kind"] != "hang"
-    for times in ((1,) if fault["kind"] == "credits" else (1, 3))
-}
-"""A pause ends a run, and the contract runs twice: so credits are refused once here, three times above."""
-
-
 class TestXContract(SourceContract):
     """What every source promises."""
 
-    faults: ClassVar[tuple[str, ...]] = tuple(CONTRACT_FAULTS)
+    faults: ClassVar[tuple[str, ...]] = tuple(ANSWERS)
 
     @pytest.fixture
     def harness(self, server: Server) -> Iterator[XHarness]:
-        harness = XHarness(server, CONTRACT_FAULTS)
+        harness = XHarness(server, X)
         yield harness
         harness.stop()
+
+    @pytest.mark.parametrize("name", X)
+    def test_recovers_and_our_ledger_is_the_bill(
+        self, server: Server, name: str, record_property: Callable[[str, object], None]
+    ) -> None:
+        harness = XHarness(server, X)
+        outcome = play(harness, name)
+        paid, billed = sum(harness.world.units.values()), harness.world.billed()
+        harness.stop()
+        record_property("lost", outcome.lost)
+        record_property("doubled", outcome.doubled)
+        assert (outcome.lost, outcome.doubled, outcome.quarantined) == (0, 0, 0)
+        assert bool(outcome.cut_short) == (outcome.leaves is LATER)
+        assert outcome.met, "the fault never struck: the test proves nothing"
+        assert paid == billed

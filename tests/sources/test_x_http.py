@@ -14,6 +14,7 @@ from triage.core.types import Cursor, Page
 from triage.sources.base import Credentials, SourceSettings
 from triage.sources.x import XSource
 from triage.sources.x_http import LONGEST_WAIT
+from triage.sources.x_round import VERSION
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USER = Answer({"data": {"id": "900", "username": "volmera", "name": "Volmera"}})
@@ -41,7 +42,7 @@ def source(server: Scripted, rest: Rest | None = None, **extra: Any) -> XSource:
 
 def at_mentions() -> Cursor:
     """A cursor that knows the user id already: the next request is for mentions."""
-    return Cursor(account="brand", value={"users": {"volmera": "900"}})
+    return Cursor(account="brand", version=VERSION, value={"users": {"volmera": "900"}})
 
 
 def pull(*answers: Answer, rest: Rest | None = None, **extra: Any) -> Page:

@@ -29,7 +29,7 @@ def test_a_budget_below_the_smallest_page_pauses_without_asking(world: World) ->
     source = world.source()
     cursor = world.keep(source.pull(None))
     before = world.server.control("stats")["requests"]
-    page = source.pull(cursor, budget=54_999)
+    page = source.pull(cursor, budget=4_999)
     assert page.paused.startswith("budget: ")
     assert page.cursor == cursor
     assert (page.messages, page.has_more) == ((), False)
@@ -41,9 +41,9 @@ def test_a_small_budget_takes_smaller_pages_and_is_never_overdrawn(world: World)
     world.many(30, text="@volmera #Volmera {}")
     source, cursor, more = world.source(page_size=100), None, True
     for _ in range(40):
-        page = source.pull(cursor, budget=170_000)
+        page = source.pull(cursor, budget=70_000)
         assert not page.paused
-        assert sum(page.units.values()) <= 170_000
+        assert sum(len(read.ids) * read.price for read in page.reads) <= 70_000
         cursor, more = world.keep(page), page.has_more
         if not more:
             break
@@ -51,20 +51,42 @@ def test_a_small_budget_takes_smaller_pages_and_is_never_overdrawn(world: World)
     assert set(world.stored) == world.live()
 
 
-def test_what_is_counted_is_what_x_bills_when_nobody_writes_twice(world: World) -> None:
-    world.many(25, text="@volmera #Volmera {}")
+@pytest.mark.parametrize("names", ["never", "always"])
+def test_what_is_counted_is_what_x_bills(world: World, names: str) -> None:
+    for n in range(30):
+        world.post(f"p{n}", f"user{n % 7}", text=f"@volmera {'#Volmera' if n % 3 else ''} {n}", ago=1000 - n)
     world.many(12, text="only #Volmera {}", prefix="tags")
-    world.round(world.source())
-    assert world.units == {"mention": 25_000, "post": 60_000, "user": 380_000}
+    world.post("own", "volmera", text="our own #Volmera", ago=50)
+    cursor, _ = world.round(world.source(names=names))
+    world.round(world.source(["#Volmera", "#More"], names=names), cursor)
+    authors = 7 + 12 + 1 if names == "always" else 1
+    assert world.units == {"mention": 30_000, "own": 1_000, "post": 60_000, "user": authors * 10_000}
     assert sum(world.units.values()) == world.billed()
 
 
-def test_what_is_counted_is_never_below_what_x_bills_on_a_day(world: World) -> None:
-    for n in range(30):
-        world.post(f"p{n}", f"user{n % 7}", text=f"@volmera {'#Volmera' if n % 3 else ''} {n}", ago=1000 - n)
-    cursor, _ = world.round(world.source())
-    world.round(world.source(["#Volmera", "#More"]), cursor)
-    assert sum(world.units.values()) >= world.billed()
+def test_a_post_found_by_mention_and_by_search_is_paid_once_a_day(world: World) -> None:
+    world.post("both", text="@volmera it broke #Volmera")
+    no_memory = world.source(known=lambda ids: set(), first_sync=timedelta(hours=2))
+    _, pages = world.round(no_memory)
+    assert [len(page.messages) for page in pages] == [1, 0, 1]
+    once = world.billed()
+    assert once == 10_000 + 1_000
+    world.round(no_memory)
+    assert world.billed() == once == sum(world.units.values())
+
+
+def test_a_search_on_a_later_day_leaves_out_what_the_timelines_have_found(world: World) -> None:
+    world.many(12, text="@volmera it broke #Volmera {}")
+    tagged = world.post("tagged", text="only #Volmera")
+    world.post("own", "volmera", text="our own #Volmera")
+    source = world.source()
+    cursor = world.keep(source.pull(None))
+    for _ in ("mentions", "own"):
+        cursor = world.keep(source.pull(cursor))
+    world.to_noon()
+    world.round(source, cursor)
+    assert tagged in world.stored
+    assert world.billed() == sum(world.units.values()) == 10_000 + 12_000 + 1_000 + 5_000
 
 
 def test_used_up_credits_pause_and_go_on_where_they_were(world: World) -> None:
@@ -102,7 +124,7 @@ def test_a_pause_for_the_budget_leaves_the_cursor_as_it_was_whatever_the_configu
 ) -> None:
     world.many(25, text="#Volmera {}")
     source = world.source()
-    cursor = world.keep(source.pull(world.keep(source.pull(None))))
+    cursor = world.keep(source.pull(world.keep(source.pull(world.keep(source.pull(None))))))
     assert world.source(["#Other"]).pull(cursor, budget=0).cursor == cursor
 
 
@@ -113,4 +135,4 @@ def test_a_post_that_cannot_be_read_costs_like_any_other(server: Server) -> None
     page = harness.source().pull(None)
     harness.stop()
     assert (len(page.messages), len(page.quarantined)) == (2, 1)
-    assert page.units["mention"] == 3_000
+    assert [(read.method, len(read.ids)) for read in page.reads] == [("user", 1), ("mention", 3)]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
 
 from demo.common.serving import Server
-from triage.core.types import Cursor, Message, Page
-from triage.sources.base import Credentials, SourceSettings, utc_now
+from tests.sources.social_faults import Fault
+from tests.sources.social_store import Stored
+from triage.core.types import Cursor, Direction, Message, Page
+from triage.sources.base import Credentials, Source, SourceSettings, utc_now
 from triage.sources.x import XSource
 
 TOKEN = "app-token-of-volmera"
-PRICES = {"mention": 1_000, "post": 5_000, "user": 10_000}
+PRICES = {"mention": 1_000, "own": 1_000, "post": 5_000, "user": 10_000, "counts": 5_000}
 
 
 class World:
@@ -27,10 +29,18 @@ class World:
         self.server = server
         self.offset = timedelta(0)
         self.stored: dict[str, Message] = {}
+        self.deleted: set[str] = set()
+        self.paid: set[tuple[date, str, str]] = set()
         self.units: dict[str, int] = {}
         self.doubles = 0
         server.control("reset", {})
         server.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": [TOKEN]})
+        self.to_noon()
+
+    def to_noon(self) -> None:
+        """On to the noon of the next day: what a test does then is all on one day of X's bill."""
+        noon = datetime.combine(self.now().date() + timedelta(days=1), time(12), UTC)
+        self.sleep_until_later(seconds=(noon - self.now()).total_seconds())
 
     def now(self) -> datetime:
         return utc_now() + self.offset
@@ -62,6 +72,7 @@ class World:
 
     def source(self, track: Sequence[str] = ("#Volmera",), **changes: Any) -> XSource:
         known = changes.pop("known", lambda ids: set(ids) & self.stored.keys())
+        asks = changes.pop("asks", {})
         extra = {"api_endpoint": self.server.url, **changes.pop("extra", {})}
         given_settings = {
             "account": "brand",
@@ -75,15 +86,34 @@ class World:
             known=known,
             now=self.now,
             sleep=lambda seconds: None,
+            **asks,
         )
+
+    def asks(self, **more: Any) -> dict[str, Any]:
+        """What the store of the product answers: our posts, and posts that wait and were paid for today."""
+        return {
+            "own_posts": lambda: [i for i, m in self.stored.items() if m.direction is Direction.OUTBOUND],
+            "unsettled": lambda: [
+                i for i, m in self.stored.items()
+                if m.direction is Direction.INBOUND and (self.now().date(), "post", i) in self.paid - self.gone()
+            ],
+            **more,
+        }  # fmt: skip
+
+    def gone(self) -> set[tuple[date, str, str]]:
+        return {(self.now().date(), "post", id_) for id_ in self.deleted}
 
     def keep(self, page: Page) -> Cursor:
         """Store a page as collect does; the cursor as the database gives it back."""
         for message in page.messages:
             self.doubles += message.key.native_id in self.stored
             self.stored.setdefault(message.key.native_id, message)
-        for method, cost in page.units.items():
-            self.units[method] = self.units.get(method, 0) + cost
+        self.deleted |= set(page.deleted)
+        for read in page.reads:
+            new = {(self.now().date(), read.resource, id_) for id_ in read.ids} - self.paid
+            self.paid |= new
+            if new:
+                self.units[read.method] = self.units.get(read.method, 0) + len(new) * read.price
         return Cursor(
             account="brand", version=page.cursor.version, value=json.loads(json.dumps(page.cursor.value))
         )
@@ -145,21 +175,27 @@ class Blemish:
 
 
 class XHarness:
-    """One account of the stand-in, for the contract of sources."""
+    """One account of the stand-in, for the contract of sources and the fault table."""
 
     several_pages = 35
 
-    def __init__(self, server: Server, rules: Mapping[str, Any]) -> None:
-        self.rules = rules
+    def __init__(self, server: Server, faults: Mapping[str, Fault]) -> None:
+        self.server = server
+        self.faults = faults
         self.world = World(server)
+        self.held = Stored()
         self.count = 0
+        self.cap: int | None = None
+        self.checks = False
         self.blemish: Blemish | None = None
 
-    def source(self) -> XSource:
+    def source(self) -> Source:
         endpoint = self.blemish.url if self.blemish else self.world.server.url
-        return self.world.source(
-            known=lambda ids: set(), extra={"api_endpoint": endpoint, "timeout_seconds": 1}
-        )
+        asks: dict[str, Any] = {"left": lambda: self.cap}
+        if self.checks:
+            asks = self.world.asks(**asks)
+        extra = {"api_endpoint": endpoint, "timeout_seconds": 1}
+        return self.held.source(lambda known: self.world.source(known=known, asks=asks, extra=extra))
 
     def deliver(self, count: int) -> list[str]:
         first, self.count = self.count, self.count + count
@@ -178,9 +214,21 @@ class XHarness:
         self.world.sleep_until_later(days=7)
 
     def inject(self, fault: str) -> None:
-        self.world.server.control("faults", self.rules[fault])
+        for path, body in self.faults[fault].steps:
+            if path == "cap":
+                self.cap = round(body["dollars"] * 1e6)
+            elif path == "clock":
+                self.world.sleep_until_later(seconds=body["advance"])
+            else:
+                self.server.control(path, body)
+
+    def mend(self) -> None:
+        """What a person or midnight does about it: credits are bought, a new day has its own cap."""
+        self.cap = None
+        self.server.control("credits", {"dollars": None})
 
     def stop(self) -> None:
-        self.world.server.control("faults", verb="DELETE")
+        self.mend()
+        self.server.control("faults", verb="DELETE")
         if self.blemish:
             self.blemish.stop()

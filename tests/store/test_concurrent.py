@@ -72,7 +72,7 @@ def _collect(account: str) -> Worker:
 
 def _classify(connection: Connection, rng: random.Random, turn: int) -> None:
     with db.transaction(connection):
-        conversations.outdated(connection, taxonomy=f"t{turn % 3}")
+        conversations.outdated(connection, model="m1", taxonomy=f"t{turn % 3}")
         found = conversations.undecided(connection, limit=20)
     pairs = [(r["id"], decision(rng.choice(["delivery", "billing"]), taxonomy=f"t{turn % 3}")) for r in found]
     with db.transaction(connection):

@@ -97,7 +97,7 @@ def test_a_human_decision_wins_over_later_machines(connection: Connection) -> No
     assert in_force(connection) == "billing"
     assert replay.forget(connection, since=at(0)) == 0
     with db.transaction(connection):
-        assert conversations.outdated(connection, taxonomy="t9") == 0
+        assert conversations.outdated(connection, model="m1", taxonomy="t9") == 0
     queue.relabel(connection, 1, by="bob", topic="delivery")
     assert in_force(connection) == "delivery"
     assert queue.show(connection)[0]["intent"] == "press", "a corrected topic keeps the intent"
@@ -107,7 +107,7 @@ def test_a_taxonomy_that_comes_back_puts_its_decisions_in_force_again(connection
     new, _ = store(connection, message("m1"))
     for taxonomy, topic in (("t1", "delivery"), ("t2", "billing"), ("t1", "delivery")):
         with db.transaction(connection):
-            conversations.outdated(connection, taxonomy=taxonomy)
+            conversations.outdated(connection, model="m1", taxonomy=taxonomy)
             found = conversations.undecided(connection, limit=10)
         assert [r["id"] for r in found] == new
         decide(connection, [(new[0], decision(topic, taxonomy=taxonomy))])
@@ -121,7 +121,7 @@ def test_only_waiting_messages_are_outdated(connection: Connection) -> None:
     decide(connection, [(number, decision()) for number in new])
     store(connection, message("r1", "t1", minute=9, direction=Direction.OUTBOUND))
     with db.transaction(connection):
-        assert conversations.outdated(connection, taxonomy="t2") == 1
+        assert conversations.outdated(connection, model="m1", taxonomy="t2") == 1
 
 
 def test_replay_forgets_machines_of_one_account_since_a_moment(connection: Connection) -> None:

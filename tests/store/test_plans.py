@@ -69,7 +69,8 @@ QUESTIONS = {
         "labels", ["%(account)s", "%(limit)s", "%(patience)s"], "text, bigint, interval", "'care', 10, '0'",
         "label_outbox_pending",
     ),
-    "spent_last_minute": ("messages", ["%s"], "text", "'care'", "quota_use_recent"),
+    "used": ("quota", ["%s"], "text", "'care'", "quota_use_recent"),
+    "lost_sends": ("labels", ["%s"], "text", "'care'", "label_outbox_sent"),
     "known_ids": ("messages", ["%s", "%s"], "text, text[]", "'care', '{1-1,2-1}'", "native_id_key"),
     "lock": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
     "forget": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
@@ -92,3 +93,12 @@ def test_claiming_walks_the_queue_in_its_order(full: Connection) -> None:
     found = plan(full, sql, "text, bigint", "NULL, 5")
     assert "unanswered_queue_order" in found
     assert "Sort" not in found
+
+
+def test_what_waits_is_found_by_its_partial_indexes(full: Connection) -> None:
+    """The event trigger of every account asks this every few seconds."""
+    sql = named("arrivals", "waiting").replace("%(account)s", "$1")
+    found = plan(full, sql, "text", "'care'")
+    assert "message_undecided" in found
+    assert "label_outbox_pending" in found
+    assert "Seq Scan on message" not in found

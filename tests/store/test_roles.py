@@ -15,7 +15,7 @@ from tests.builders import at, decision, message, one, shipped_topics, table
 from triage.core.types import Cursor, Quarantined
 from triage.ops import care, queue, replay
 from triage.ops.classify import sync_topics
-from triage.store import conversations, db, labels, messages
+from triage.store import conversations, db, labels, messages, quota
 from triage.store.migrate import migrate
 from triage.store.queue import Refused
 
@@ -222,7 +222,9 @@ def test_the_pipeline_does_its_verbs_and_acts_for_a_person(inbox: Connection, lo
             _, touched = messages.upsert(session, [message("m4", "t4", minute=4)])
             touched += messages.mark_deleted(session, "care", ["m3"], at(9))
             messages.quarantine(session, [Quarantined(key=message("bad").key, reason="no date")])
-            messages.spend(session, "care", {"messages.get": 20})
+            quota.lock(session, "care")
+            quota.release(session, quota.reserve(session, "care", 40))
+            quota.spend(session, "care", {"messages.get": 20})
             messages.write_cursor(session, Cursor(account="care", value={"history": 2}))
             conversations.refresh(session, touched)
             found = conversations.undecided(session, limit=10)

@@ -120,12 +120,27 @@ class LabelMove:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """Resources that a paid service returned; it bills each once a UTC day, at the price of the first read.
+
+    `method` names the price, `resource` what is the same thing at any price (a post found by mention and by
+    search), `price` is of one, in the source's own units.
+    """
+
+    method: str
+    resource: str
+    ids: tuple[str, ...]
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """What one `Source.pull` gives. Messages and cursor are stored in one transaction.
 
     `deleted` are native ids that are gone at the source; `restored` those that came back (out of the
     trash). `reset` says that a bounded resync began because the cursor had expired. `units` is what the
-    page cost in the source's own currency, by method (Gmail quota units, X micro-dollars).
+    page cost in the source's own currency, by method (Gmail quota units), `reads` what it cost where the bill
+    depends on what was read before (X; the store knows).
     `paused` is why the source stopped early (quota, budget), empty if it did not. `moved` are labels that
     came or went on messages, ours and others', in order; the last word on a message and label is kept. They sum
     up a walk through changes that began at `walked_at`: what was done after that moment may be missing in them.
@@ -139,6 +154,7 @@ class Page:
     has_more: bool = False
     reset: bool = False
     units: Mapping[str, int] = field(default_factory=dict)
+    reads: tuple[Read, ...] = ()
     paused: str = ""
     moved: tuple[LabelMove, ...] = ()
     walked_at: datetime | None = None

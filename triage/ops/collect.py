@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from datetime import timedelta
+from typing import cast
 
 from psycopg2.extensions import connection as Connection
 
 from triage.core.errors import CursorExpired, Fatal, Retry
 from triage.core.types import Cursor, Page
+from triage.ops import quota
+from triage.ops.mailbox import follow
 from triage.ops.report import Report
-from triage.sources.base import Now, Source, utc_now
-from triage.store import conversations, db, messages
+from triage.sources.base import Labeler, Now, Source, utc_now
+from triage.store import conversations, db, labels, messages, spend
 
 LABEL_RESERVE = 0.1
 """Share of an account's units a minute that collecting leaves for labels."""
@@ -22,26 +27,31 @@ def collect(
     account: str,
     *,
     units_per_minute: int | None = None,
+    project_units_per_minute: int | None = None,
     max_pages: int = 1000,
+    patience: timedelta = timedelta(seconds=5),
     now: Now = utc_now,
 ) -> Report:
-    """Bring one account up to date, or as far as its quota goes; never sleeps.
+    """Bring one account up to date, or as far as its quota goes; waits only `patience`, for a look to end.
 
     Raises Fatal, or Retry when nothing at all could be read; what was read before is kept either way.
     """
     started = time.monotonic()
     report = Report(verb="collect", account=account)
+    limits = quota.Limits(account=units_per_minute, project=project_units_per_minute)
     with db.transaction(connection):
         messages.register_account(
             connection, name=account, source=source.name, labels=hasattr(source, "apply")
         )
-        if not messages.lock_account(connection, account):
+        if not messages.lock_account(connection, account, patience=patience):
             report.notes.append("another run is collecting this account")
             return report
     try:
         for _ in range(max_pages):
-            page = _pull(connection, source, account, _budget(connection, account, units_per_minute), report)
-            _store(connection, account, page, report, now)
+            want = getattr(source, "page_units", None)
+            with quota.taken(connection, source, account, limits, want=want, keep=LABEL_RESERVE) as grant:
+                page = _pull(connection, source, account, grant.units, report)
+                store(connection, source, grant, page, report, now)
             if page.paused:
                 report.notes.append(f"paused: {page.paused}; the next run goes on")
             if page.paused or not page.has_more:
@@ -54,14 +64,6 @@ def collect(
         messages.unlock_account(connection, account)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _budget(connection: Connection, account: str, units_per_minute: int | None) -> int | None:
-    if units_per_minute is None:
-        return None
-    with db.transaction(connection):
-        spent = messages.spent_last_minute(connection, account)
-    return max(0, int(units_per_minute * (1 - LABEL_RESERVE)) - spent)
 
 
 def _pull(connection: Connection, source: Source, account: str, budget: int | None, report: Report) -> Page:
@@ -82,23 +84,33 @@ def _pull(connection: Connection, source: Source, account: str, budget: int | No
     raise AssertionError("unreachable")
 
 
-def _store(connection: Connection, account: str, page: Page, report: Report, now: Now) -> None:
+def store(
+    connection: Connection, source: Source, grant: quota.Grant, page: Page, report: Report, now: Now
+) -> None:
+    """Store a page with its cursor and its price, in one transaction; what it gave is added to the report."""
+    account = grant.account
     with db.transaction(connection):
-        moved = (*page.deleted, *page.restored)
+        moved = (*page.deleted, *page.restored, *(m.native_id for m in page.moved))
         messages.lock_conversations(connection, page.messages, account=account, native_ids=moved)
         new, touched = messages.upsert(connection, page.messages)
         touched += messages.mark_deleted(connection, account, page.deleted, now())
         touched += messages.mark_restored(connection, account, page.restored)
+        labels.mark_back(connection, account, page.restored)
+        if page.moved and page.walked_at:
+            labeler, ago = cast(Labeler, source), max(timedelta(0), now() - page.walked_at)
+            touched += follow(connection, account, page.moved, ago=ago, still_there=labeler.labels)
         messages.quarantine(connection, page.quarantined)
         conversations.refresh(connection, touched)
-        messages.spend(connection, account, page.units)
+        units = Counter(page.units) + Counter(getattr(source, "owed", dict)())
+        quota.settle(connection, grant, units)
+        units += Counter(spend.note(connection, account, page, now()))
         messages.write_cursor(connection, page.cursor, behind=page.has_more)
     report.touched += len(touched)
     report.read += len(page.messages) + len(page.quarantined)
     report.kept += len(new)
     report.skipped += len(page.messages) - len(new)
     report.quarantined += len(page.quarantined)
-    report.spend(dict(page.units))
+    report.spend(dict(units))
 
 
 def rewind(connection: Connection, source: Source, account: str) -> Cursor | None:

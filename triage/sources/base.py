@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from triage.core.types import Cursor, LabelChange, LabelOutcome, Page
 
@@ -36,8 +36,10 @@ class SourceSettings:
 
     `addresses` are this account's (mail addresses and aliases, or handles), `ours` those of all our accounts of
     this source and our groups: who writes from one of them is no customer. `track` are the hashtags and phrases
-    to follow, `urgent` phrases whose messages are read first when there is a backlog, `first_sync` how far back the first pull (and a resync after an expired cursor) reaches,
+    to follow, `urgent` phrases whose messages are read first when there is a backlog, `first_sync` how far back the
+    first pull (and a resync after an expired cursor) reaches,
     `units_per_minute` the budget of this account in the source's own units, `prices` its cost per method.
+    X only: `read` says whether tracked terms are read or just counted, `names` whether to pay for authors' handles.
     """
 
     account: str
@@ -49,10 +51,36 @@ class SourceSettings:
     units_per_minute: int | None = None
     page_size: int = 100
     prices: Mapping[str, int] = field(default_factory=dict)
+    read: Literal["all", "mentions"] = "all"
+    names: Literal["never", "always"] = "never"
+
+
+def first_find(pull: Callable[..., Page], cursor: Cursor | None, budget: int | None) -> Page:
+    """`look` of a source whose listing is reading: pages up to the first that brings something, as one page.
+
+    A round through feeds where nothing is new ends with `has_more` false: nobody is woken for it.
+    """
+    page = pull(cursor, budget=budget)
+    while page.has_more and not (page.messages or page.quarantined or page.deleted or page.paused):
+        spent = sum(page.units.values()) + sum(len(r.ids) * r.price for r in page.reads)
+        following = pull(page.cursor, budget=None if budget is None else max(0, budget - spent))
+        if following.paused and following.cursor == page.cursor:
+            return replace(page, paused=following.paused, has_more=following.has_more)
+        units = {
+            m: page.units.get(m, 0) + following.units.get(m, 0) for m in {**page.units, **following.units}
+        }
+        page = replace(
+            following, units=units, reads=page.reads + following.reads, reset=page.reset or following.reset
+        )
+    return page
 
 
 class Source(Protocol):
-    """A place that messages come from."""
+    """A place that messages come from.
+
+    One whose units a minute are short may say more: `page_units` and `look_units` are what a pull and a look cost at
+    most (then only so much is taken from the minute), `owed()` what a call that raised has spent, by method.
+    """
 
     name: str
     """The source's key in configuration and in message keys: `gmail`, `x`, …"""
@@ -86,10 +114,20 @@ class Labeler(Protocol):
     """A source whose messages can carry labels (Gmail)."""
 
     def labels(self) -> Mapping[str, str]:
-        """The labels there are, id to name."""
+        """The labels there are, id to name. Raises Fatal or Retry."""
+
+    def rename(self, label_id: str, name: str) -> str:
+        """Give a label another name wherever it is; why the source refuses, or nothing. Raises Fatal or Retry."""
+
+    def owed(self) -> dict[str, int]:
+        """Units spent that no page or outcome has told yet, by method; told once."""
 
     def apply(
-        self, changes: Sequence[LabelChange], *, known: Mapping[str, str] | None = None, budget: int | None = None
+        self,
+        changes: Sequence[LabelChange],
+        *,
+        known: Mapping[str, str] | None = None,
+        budget: int | None = None,
     ) -> LabelOutcome:
         """Bring the labels of messages to the wanted state; idempotent.
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from triage.core.errors import CursorExpired, Fatal, Retry, Skip, TriageError
 from triage.core.types import Cursor, Direction, Message, MessageKey, Page, Quarantined
-from triage.sources.base import Credentials, Now, SourceSettings, utc_now
+from triage.sources.base import Credentials, Now, SourceSettings, first_find, utc_now
 from triage.sources.feed_round import Item, Listing, Round, Walk, resynced
 from triage.sources.json_http import JsonClient, NoAnswer, Refused
 
@@ -112,6 +112,10 @@ class FeedSource(ABC):
             return self._pull(replace(round_, me=me), budget)
         except Refused as refused:
             raise self._meaning(refused) from refused
+
+    def look(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
+        """As far as the first page with something on it, or through the round: listing is reading here."""
+        return first_find(self.pull, cursor, budget)
 
     def resync(self, cursor: Cursor) -> Cursor:
         """Every feed anew, from where the earliest stood or as far as `first_sync`, whichever is further."""

@@ -6,49 +6,32 @@ sync. A page is found first (its ids go to the cursor as `pending`), then read a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
-from triage.core.errors import CursorExpired, Fatal
+from triage.core.errors import Fatal
 from triage.core.types import Cursor, LabelChange, LabelOutcome, Page
 from triage.sources.base import Credentials, Now, SourceSettings, utc_now
-from triage.sources.gmail_history import Changes, Position
-from triage.sources.gmail_http import GmailClient, Missing, Refused
-from triage.sources.gmail_labels import apply_changes
+from triage.sources.gmail_find import MOST_PENDING, MOST_READ, Finder, Found, Known, none_known
+from triage.sources.gmail_history import Position
+from triage.sources.gmail_http import GmailClient, Refused
+from triage.sources.gmail_labels import apply_changes, list_labels, rename_label
+from triage.sources.gmail_ours import METHOD as SENDERS
+from triage.sources.gmail_ours import Ours
 from triage.sources.gmail_read import Reader, Reading
 
 CURSOR_VERSION = 1
-MOST_LISTED = 100
-MOST_RECORDS = 500
 RESYNC_MARGIN_SECONDS = 3600
 RESYNC_REACH = 4
 """A resync reaches at most this many times `first_sync` back."""
 
-_LIST_FIELDS = "messages/id,nextPageToken"
-_HISTORY_FIELDS = (
-    "history(messagesAdded/message(id,labelIds),messagesDeleted/message(id,labelIds),"
-    "labelsAdded(labelIds,message(id,labelIds)),labelsRemoved(labelIds,message(id,labelIds))),historyId,nextPageToken"
-)
-
-Known = Callable[[Sequence[str]], set[str]]
-
-
-def _none_known(native_ids: Sequence[str]) -> set[str]:
-    return set()
-
-
-@dataclass(kw_only=True, slots=True)
-class _Found:
-    """What finding gave beside ids to read."""
-
-    deleted: tuple[str, ...] = ()
-    restored: tuple[str, ...] = ()
-    paused: str = ""
-
 
 class GmailSource:
-    """One mailbox as a Source and a Labeler. `known` says which ids need not be read because they are stored."""
+    """One mailbox as a Source and a Labeler.
+
+    `known` says which ids need not be read because they are stored, `grave` in which threads somebody waits
+    urgently already: in a backlog these are read first.
+    """
 
     name = "gmail"
 
@@ -58,15 +41,34 @@ class GmailSource:
         credentials: Credentials,
         *,
         now: Now = utc_now,
-        known: Known = _none_known,
+        known: Known = none_known,
+        grave: Known = none_known,
     ) -> None:
         self._settings = settings
         self._client = GmailClient(credentials, account=settings.account, prices=settings.prices)
         self._now = now
-        self._known = known
         login = (credentials.login,) if credentials.login else ()
-        addresses = tuple(dict.fromkeys(a.lower() for a in (*login, *settings.addresses)))
-        self._reader = Reader(self._client, settings.account, addresses, now)
+        self._ours = Ours(self._client, (*login, *settings.addresses, *settings.ours), now)
+        self._finder = Finder(self._client, settings, known=known, grave=grave, now=now)
+        self._reader = Reader(self._client, settings.account, now)
+
+    @property
+    def page_units(self) -> int:
+        """What one `pull` costs at most: finding a page, whose names ours are, and reading it."""
+        price = self._client.price
+        return self.look_units + price(SENDERS) + MOST_READ * price("messages.get")
+
+    @property
+    def look_units(self) -> int:
+        """What one `look` costs at most: a page of history or of the list, and a search for urgent mail."""
+        price = self._client.price
+        return max(price("history.list"), price("getProfile") + price("messages.list")) + price(
+            "messages.list"
+        )
+
+    def owed(self) -> dict[str, int]:
+        """Units by method that calls spent which raised; told once."""
+        return self._client.take_units()
 
     def whoami(self) -> str:
         """Which mailbox Gmail lets us into. Raises Fatal or Retry with the mend."""
@@ -74,22 +76,72 @@ class GmailSource:
         profile = self._client.call("getProfile", request)
         return f"{profile['emailAddress']}, {profile['messagesTotal']} messages"
 
+    def look(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
+        """The ids of the next page, for 2 units, and nothing is read; free while found ids wait. See Source."""
+        return self._page(cursor, budget, read=False)
+
     def pull(self, cursor: Cursor | None, *, budget: int | None = None) -> Page:
-        """The next page; see Source."""
+        """The next page; see Source. What a look found is read first, and history is not asked again for it."""
+        return self._page(cursor, budget, read=True)
+
+    def resync(self, cursor: Cursor) -> Cursor:
+        """A window from an hour before the last point known to be good, at most four times `first_sync` long."""
+        old = Position.of(cursor.value)
+        furthest = self._seconds() - RESYNC_REACH * int(self._settings.first_sync.total_seconds())
+        good = old.after if old.mode == "list" else int(old.taken_at) - RESYNC_MARGIN_SECONDS
+        return self._cursor(
+            Position(
+                after=max(good, furthest), pending=old.pending, tries=old.tries, reset=True,
+                senders=old.senders, senders_at=old.senders_at,
+            )
+        )  # fmt: skip
+
+    def watch(self, topic: str) -> datetime:
+        """Let Gmail tell a Pub/Sub topic of changes for a week; until when. 100 units. Raises Fatal or Retry."""
+        request = self._client.users.watch(userId="me", body={"topicName": topic})
+        try:
+            answer = self._client.call("watch", request)
+        except Refused as error:
+            raise Fatal(
+                f"{self._settings.account}: {error}; write push.topic as projects/…/topics/…"
+            ) from error
+        return datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC)
+
+    def labels(self) -> Mapping[str, str]:
+        """The labels there are, id to name; see Labeler."""
+        return list_labels(self._client)
+
+    def rename(self, label_id: str, name: str) -> str:
+        """Give a label another name; see Labeler."""
+        return rename_label(self._client, label_id, name)
+
+    def apply(
+        self,
+        changes: Sequence[LabelChange],
+        *,
+        known: Mapping[str, str] | None = None,
+        budget: int | None = None,
+    ) -> LabelOutcome:
+        """Bring the labels of messages to the wanted state; see Labeler."""
+        return apply_changes(self._client, changes, known=known, budget=budget)
+
+    def _page(self, cursor: Cursor | None, budget: int | None, *, read: bool) -> Page:
         before = self._client.spent
 
         def left() -> int | None:
             return None if budget is None else budget - (self._client.spent - before)
 
         position = Position.of(cursor.value) if cursor else self._first()
-        reset = position.reset and not position.history_id
-        found, reading = _Found(), Reading()
-        if not position.history_id:
-            position, found = self._begin(position, left())
-        if not found.paused and not position.pending:
-            position, found = self._find(position, left())
-        if not found.paused and position.pending:
-            position, reading = self._reader.read(position, left)
+        began, resync = not position.history_id, position.reset
+        found, reading = Found(), Reading()
+        if _goes_on(position) or not position.pending or not position.history_id:
+            position, found = self._finder.find(position, left)
+        found_all = not _goes_on(position)
+        if read and not found.paused and (position.pending or began):
+            position = self._ours.refreshed(position, left)
+        if read and position.pending and not found.paused and found_all:
+            position, reading = self._reader.read(position, self._ours.of(position), left)
+        waiting = bool(position.pending or position.page or position.mode == "list")
         paused = found.paused or reading.paused
         return Page(
             messages=tuple(reading.messages),
@@ -97,24 +149,13 @@ class GmailSource:
             deleted=tuple(dict.fromkeys((*found.deleted, *reading.gone))),
             restored=found.restored,
             cursor=self._cursor(position),
-            has_more=bool(paused or position.pending or position.page or position.mode == "list"),
-            reset=reset,
+            has_more=waiting or (read and bool(paused)),
+            reset=resync and bool(position.history_id),
             units=self._client.take_units(),
             paused=paused,
+            moved=found.moved,
+            walked_at=found.walked_at,
         )
-
-    def resync(self, cursor: Cursor) -> Cursor:
-        """A window from an hour before the last point known to be good, at most four times `first_sync` long."""
-        old = Position.of(cursor.value)
-        furthest = self._seconds() - RESYNC_REACH * int(self._settings.first_sync.total_seconds())
-        good = old.after if old.mode == "list" else old.taken_at - RESYNC_MARGIN_SECONDS
-        return self._cursor(
-            Position(after=max(good, furthest), pending=old.pending, tries=old.tries, reset=True)
-        )
-
-    def apply(self, changes: Sequence[LabelChange], *, budget: int | None = None) -> LabelOutcome:
-        """Bring the labels of messages to the wanted state; see Labeler."""
-        return apply_changes(self._client, changes, budget=budget)
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())
@@ -125,82 +166,7 @@ class GmailSource:
     def _first(self) -> Position:
         return Position(after=self._seconds() - int(self._settings.first_sync.total_seconds()))
 
-    def _begin(self, position: Position, left: int | None) -> tuple[Position, _Found]:
-        """Note where history stands before the window is listed, so that nothing falls between the two."""
-        if _short(left, self._client.price("getProfile") + self._client.price("messages.list")):
-            return position, _Found(paused="quota: not enough units left to list the mailbox")
-        at = self._seconds()
-        profile = self._client.call(
-            "getProfile", self._client.users.getProfile(userId="me", fields="historyId")
-        )
-        return replace(position, history_id=str(profile["historyId"]), taken_at=at, reset=False), _Found()
 
-    def _find(self, position: Position, left: int | None) -> tuple[Position, _Found]:
-        """One page of the list or of history; its ids become `pending`."""
-        method = "messages.list" if position.mode == "list" else "history.list"
-        if _short(left, self._client.price(method)):
-            return position, _Found(paused=f"quota: not enough units left for {method}")
-        try:
-            return (self._list(position), _Found()) if position.mode == "list" else self._history(position)
-        except Missing:
-            raise self._expired(position) from None
-        except Refused as error:
-            if position.page:
-                # A page token does not live for ever: the walk starts again, what is stored is not read again.
-                return replace(position, page="", upto="", upto_at=0), _Found()
-            if position.mode == "history" and error.status == 400:
-                raise self._expired(position) from None
-            raise Fatal(f"{self._settings.account}: {error}; run `triage doctor`") from error
-
-    def _list(self, position: Position) -> Position:
-        request = self._client.users.messages().list(
-            userId="me",
-            q=f"after:{position.after} -in:drafts",
-            maxResults=min(MOST_LISTED, self._settings.page_size),
-            includeSpamTrash=False,
-            fields=_LIST_FIELDS,
-            **_page_token(position),
-        )
-        answer = self._client.call("messages.list", request)
-        pending = self._unknown([str(item["id"]) for item in answer.get("messages", ())])
-        if token := answer.get("nextPageToken"):
-            return replace(position, page=token, pending=pending)
-        return replace(position, mode="history", page="", after=0, pending=pending)
-
-    def _history(self, position: Position) -> tuple[Position, _Found]:
-        """A page of changes. `history_id` moves only with the last one, to where the first one stood."""
-        at = self._seconds()
-        request = self._client.users.history().list(
-            userId="me",
-            startHistoryId=position.history_id,
-            maxResults=MOST_RECORDS,
-            fields=_HISTORY_FIELDS,
-            **_page_token(position),
-        )
-        answer = self._client.call("history.list", request)
-        changes = Changes().fold(answer.get("history", ()))
-        found = _Found(deleted=tuple(changes.deleted), restored=tuple(changes.restored))
-        upto, upto_at = (position.upto, position.upto_at) if position.page else (str(answer["historyId"]), at)
-        position = replace(position, pending=self._unknown(list(changes.read)))
-        if token := answer.get("nextPageToken"):
-            return replace(position, page=token, upto=upto, upto_at=upto_at), found
-        return replace(position, history_id=upto, taken_at=upto_at, page="", upto="", upto_at=0), found
-
-    def _expired(self, position: Position) -> CursorExpired:
-        return CursorExpired(
-            f"{self._settings.account}: Gmail no longer keeps history from {position.history_id}"
-        )
-
-    def _unknown(self, native_ids: list[str]) -> tuple[str, ...]:
-        """In the order found, without repeats and without what is stored already."""
-        unique = tuple(dict.fromkeys(native_ids))
-        known = self._known(unique) if unique else set()
-        return tuple(i for i in unique if i not in known)
-
-
-def _short(left: int | None, needed: int) -> bool:
-    return left is not None and left < needed
-
-
-def _page_token(position: Position) -> dict[str, Any]:
-    return {"pageToken": position.page} if position.page else {}
+def _goes_on(position: Position) -> bool:
+    """Whether the walk has more pages, and the cursor room for what they bring."""
+    return bool(position.page) and len(position.pending) < MOST_PENDING

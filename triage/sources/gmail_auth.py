@@ -13,11 +13,15 @@ from triage.core.errors import ConfigError
 from triage.sources.base import Credentials
 
 SCOPE = "https://www.googleapis.com/auth/gmail.modify"
+PUSH_SCOPE = "https://www.googleapis.com/auth/pubsub"
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 
 
-def load_credentials(held: Credentials) -> Any:
-    """google-auth credentials: a refresh token, else a service account acting for `login`, else a fixed token."""
+def load_credentials(held: Credentials, *, scope: str = SCOPE) -> Any:
+    """google-auth credentials: a refresh token, else a service account acting for `login`, else a fixed token.
+
+    For Pub/Sub the service account acts for itself: it is what the subscription admits.
+    """
     extra = held.extra
     if extra.get("refresh_token"):
         return user_credentials.Credentials(  # type: ignore[no-untyped-call]
@@ -32,7 +36,7 @@ def load_credentials(held: Credentials) -> Any:
         try:
             info = json.loads(key) if isinstance(key, str) else key
             made = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-                info, scopes=[SCOPE], subject=held.login or None
+                info, scopes=[scope], subject=held.login if scope == SCOPE and held.login else None
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ConfigError(

@@ -242,4 +242,5 @@ def _retry_after(error: HttpError) -> timedelta:
     try:
         return max(timedelta(0), parsedate_to_datetime(value) - utc_now())
     except (ValueError, TypeError):
-        return _PATIENCE
+        # The minute slides: after one of it all units are back. Not every task need come back at once.
+        return _PATIENCE * random.uniform(1, 2)

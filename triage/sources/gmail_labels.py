@@ -1,4 +1,9 @@
-"""Label changes: names to ids, missing labels made, equal changes sent together."""
+"""Label changes: names to ids, missing labels made, equal changes sent together.
+
+The ids of labels are remembered by the caller, so that a change costs no list of labels. Gmail answers 400
+`labelId not found` for a label that was deleted: labels are then listed once (1 unit), and a refusal is believed of
+the message only when its labels are all there.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import Any
 
 from triage.core.errors import Retry
 from triage.core.types import LabelChange, LabelOutcome
-from triage.sources.gmail_http import MOST_PARTS, GmailClient, Limited, Missing, Refused
+from triage.sources.gmail_http import MOST_PARTS, GmailClient, Limited, Missing, Refused, Unavailable
 
 MOST_SINGLE = 10
 """Above so many messages with one change, batchModify (50 units, up to 1,000 ids) beats modify (5 units each)."""
@@ -30,14 +35,41 @@ class _Paused(Exception):
     """The units or Gmail's patience are at an end."""
 
 
+class _Lost(Exception):
+    """A label that was known is not there any more: what it was meant for is sent anew."""
+
+
+def list_labels(client: GmailClient) -> dict[str, str]:
+    """Id to name of every label there is. Raises Fatal or Retry."""
+    answer = client.call("labels.list", client.users.labels().list(userId="me", fields="labels(id,name)"))
+    return {str(label["id"]): str(label["name"]) for label in answer.get("labels", ())}
+
+
+def rename_label(client: GmailClient, label_id: str, name: str) -> str:
+    """Give a label another name, on every message that carries it; why Gmail refuses, or nothing."""
+    request = client.users.labels().patch(userId="me", id=label_id, body={"name": name}, fields="id")
+    try:
+        client.call("labels.patch", request)
+    except Missing:
+        return "it is not there"
+    except Refused as error:
+        return "another label has that name" if error.status == 409 else error.reason
+    return ""
+
+
 def apply_changes(
-    client: GmailClient, changes: Sequence[LabelChange], *, budget: int | None = None
+    client: GmailClient,
+    changes: Sequence[LabelChange],
+    *,
+    known: Mapping[str, str] | None = None,
+    budget: int | None = None,
 ) -> LabelOutcome:
     """Send label changes; what was not sent is in none of the outcome's lists, and `paused` says why.
 
-    Never raises Retry: what was done is always told. Raises Fatal.
+    What Gmail may have done without our hearing of it is in `failed`. Never raises Retry: what was done is always
+    told. Raises Fatal.
     """
-    work = _Work(client, budget)
+    work = _Work(client, known or {}, budget)
     paused = ""
     try:
         work.run(changes)
@@ -53,36 +85,55 @@ def apply_changes(
         failed=work.failed,
         units=client.take_units(),
         paused=paused,
+        labels=work.found(),
     )
 
 
 class _Work:
-    def __init__(self, client: GmailClient, budget: int | None) -> None:
+    def __init__(self, client: GmailClient, known: Mapping[str, str], budget: int | None) -> None:
         self._client = client
+        self._known = known
         self._budget = budget
         self._before = client.spent
-        self._ids: dict[str, str] = {}
-        self.done: list[str] = []
+        self._ids = {name.casefold(): label_id for name, label_id in known.items()}
+        self._listed: dict[str, str] | None = None
+        self._used: set[str] = set()
+        self.done: dict[str, LabelChange] = {}
         self.gone: list[str] = []
         self.failed: dict[str, str] = {}
 
     def run(self, changes: Sequence[LabelChange]) -> None:
-        self.done += [c.native_id for c in changes if not (c.add or c.remove)]
-        wanted = [c for c in changes if c.add or c.remove]
-        if not wanted:
-            return
-        self._read_labels()
-        groups: dict[_Change, list[str]] = defaultdict(list)
-        for change in wanted:
+        self.done |= {c.native_id: c for c in changes if not (c.add or c.remove)}
+        while left := [c for c in changes if not self._settled(c.native_id)]:
+            try:
+                self._send(left)
+                return
+            except _Lost:
+                continue
+
+    def found(self) -> dict[str, str]:
+        """The ids of names that were used, where the caller does not have them."""
+        ids = {name: self._ids.get(name.casefold(), "") for name in sorted(self._used)}
+        return {
+            name: label_id for name, label_id in ids.items() if label_id not in ("", self._known.get(name))
+        }
+
+    def _settled(self, native_id: str) -> bool:
+        return native_id in self.done or native_id in self.failed or native_id in self.gone
+
+    def _send(self, changes: Sequence[LabelChange]) -> None:
+        self._name(changes)
+        groups: dict[_Change, list[LabelChange]] = defaultdict(list)
+        for change in changes:
             resolved = self._resolve(change)
             if resolved == ((), ()):
-                self.done.append(change.native_id)
+                self.done[change.native_id] = change
             else:
-                groups[resolved].append(change.native_id)
-        for resolved, native_ids in sorted(groups.items(), key=lambda item: -len(item[1])):
-            if len(native_ids) > MOST_SINGLE:
-                self._together(resolved, native_ids)
-        self._singly([(r, i) for r, ids in groups.items() if len(ids) <= MOST_SINGLE for i in ids])
+                groups[resolved].append(change)
+        for resolved, alike in sorted(groups.items(), key=lambda item: -len(item[1])):
+            if len(alike) > MOST_SINGLE:
+                self._together(resolved, alike)
+        self._singly([(r, c) for r, alike in groups.items() if len(alike) <= MOST_SINGLE for c in alike])
 
     def _left(self) -> int | None:
         return None if self._budget is None else self._budget - (self._client.spent - self._before)
@@ -92,23 +143,37 @@ class _Work:
         if left is not None and left < self._client.price(method):
             raise _Paused(f"quota: not enough units left for {method}")
 
-    def _read_labels(self) -> None:
+    def _name(self, changes: Sequence[LabelChange]) -> None:
+        """Know the id of every name that is used; labels to remove that do not exist need no removing."""
+        adding = {name for change in changes for name in change.add}
+        self._used = adding | {name for change in changes for name in change.remove}
+        if self._listed is None and any(name.casefold() not in self._ids for name in self._used):
+            self._list()
+        for name in sorted(adding):
+            if name.casefold() not in self._ids:
+                self._create(name)
+
+    def _list(self) -> bool:
+        """See what labels there are: adopt those of our names, forget those that are gone; whether any is."""
         self._afford("labels.list")
-        answer = self._client.call(
-            "labels.list", self._client.users.labels().list(userId="me", fields="labels(id,name)")
-        )
-        self._ids = {str(label["name"]).casefold(): str(label["id"]) for label in answer.get("labels", ())}
+        self._listed = list_labels(self._client)
+        lost = {name for name, label_id in self._ids.items() if label_id not in self._listed}
+        ours = {name: label_id for name, label_id in self._ids.items() if name not in lost}
+        taken = set(ours.values())
+        there = {name.casefold(): i for i, name in self._listed.items() if i not in taken}
+        self._ids = there | ours
+        self.done = {i: c for i, c in self.done.items() if not lost & {name.casefold() for name in c.add}}
+        return bool(lost)
+
+    def _doubt(self) -> None:
+        """After a refusal: raises _Lost when it was for a label that is gone."""
+        if self._listed is None and self._list():
+            raise _Lost
 
     def _resolve(self, change: LabelChange) -> _Change:
-        """Ids; labels to remove that do not exist need no removing."""
-        add = tuple(sorted({self._label_id(name) for name in change.add}))
+        add = {self._ids[name.casefold()] for name in change.add}
         remove = {self._ids[name.casefold()] for name in change.remove if name.casefold() in self._ids}
-        return add, tuple(sorted(remove - set(add)))
-
-    def _label_id(self, name: str) -> str:
-        if name.casefold() not in self._ids:
-            self._create(name)
-        return self._ids[name.casefold()]
+        return tuple(sorted(add)), tuple(sorted(remove - add))
 
     def _create(self, name: str) -> None:
         self._afford("labels.create")
@@ -125,24 +190,29 @@ class _Work:
             )
             self._ids[name.casefold()] = str(made["id"])
         except Refused as error:
-            self._read_labels()
+            if self._list():
+                raise _Lost from None
             if error.status != 409 or name.casefold() not in self._ids:
                 raise _Paused(
                     f"Gmail refuses to make the label {name!r} ({error.reason}); rename it in topics.yaml"
                 ) from error
 
-    def _together(self, change: _Change, native_ids: Sequence[str]) -> None:
-        for chunk in _chunks(native_ids, MOST_IDS):
+    def _together(self, resolved: _Change, changes: Sequence[LabelChange]) -> None:
+        for chunk in _chunks(changes, MOST_IDS):
             self._afford("messages.batchModify")
-            body = {"ids": list(chunk), **_body(change)}
+            body = {"ids": [c.native_id for c in chunk], **_body(resolved)}
             request = self._client.users.messages().batchModify(userId="me", body=body)
             try:
                 self._client.call("messages.batchModify", request)
-                self.done += chunk
+                self.done |= {c.native_id: c for c in chunk}
+            except Unavailable as error:
+                self.failed |= {c.native_id: str(error) for c in chunk}
+                raise
             except (Missing, Refused):
-                self._singly([(change, native_id) for native_id in chunk])
+                self._doubt()
+                self._singly([(resolved, c) for c in chunk])
 
-    def _singly(self, work: Sequence[tuple[_Change, str]]) -> None:
+    def _singly(self, work: Sequence[tuple[_Change, LabelChange]]) -> None:
         queue = list(work)
         price = self._client.price("messages.modify")
         while queue:
@@ -151,20 +221,32 @@ class _Work:
             size = MOST_PARTS if left is None else min(MOST_PARTS, left // price)
             chunk, queue = queue[:size], queue[size:]
             messages = self._client.users.messages()
-            requests = {i: messages.modify(userId="me", id=i, body=_body(c), fields="id") for c, i in chunk}
-            self._sort(self._client.batch("messages.modify", requests))
+            requests = {
+                c.native_id: messages.modify(userId="me", id=c.native_id, body=_body(r), fields="id")
+                for r, c in chunk
+            }
+            try:
+                answers = self._client.batch("messages.modify", requests)
+            except Unavailable as error:
+                self.failed |= {c.native_id: str(error) for _, c in chunk}
+                raise
+            self._sort({c.native_id: c for _, c in chunk}, answers)
 
-    def _sort(self, answers: Mapping[str, Any]) -> None:
-        limits = []
+    def _sort(self, changes: Mapping[str, LabelChange], answers: Mapping[str, Any]) -> None:
+        limits = [answer for answer in answers.values() if isinstance(answer, Limited)]
+        refused = {i: answer for i, answer in answers.items() if isinstance(answer, (Missing, Refused))}
         for native_id, answer in answers.items():
+            if not isinstance(answer, Exception):
+                self.done[native_id] = changes[native_id]
+            elif not isinstance(answer, (Missing, Refused, Limited)):
+                self.failed[native_id] = str(answer)
+        if refused:
+            self._doubt()
+        for native_id, answer in refused.items():
             if isinstance(answer, Missing):
                 self.gone.append(native_id)
-            elif isinstance(answer, Limited):
-                limits.append(answer)
-            elif isinstance(answer, Exception):
-                self.failed[native_id] = str(answer)
             else:
-                self.done.append(native_id)
+                self.failed[native_id] = str(answer)
         if limits:
             raise limits[0]
 
@@ -174,6 +256,6 @@ def _body(change: _Change) -> dict[str, list[str]]:
     return {name: list(ids) for name, ids in (("addLabelIds", add), ("removeLabelIds", remove)) if ids}
 
 
-def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _chunks(items: Sequence[LabelChange], size: int) -> Iterator[Sequence[LabelChange]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

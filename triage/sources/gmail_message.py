@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
 
@@ -15,23 +18,25 @@ from triage.core.types import Direction, Message, MessageKey, Quarantined
 from triage.sources import mail
 
 _MOST_QUARANTINED_BYTES = 64 * 1024
+_MOST_HEADER_BYTES = 64 * 1024
 
 
 def to_message(
     answer: Mapping[str, Any], key: MessageKey, *, addresses: Sequence[str], fetched_at: datetime
 ) -> Message:
-    """The message; `addresses` are ours, the first the one whose web page links open. Raises Skip."""
+    """The message; `addresses` are ours, in lower case, the first the one whose web page links open. Raises Skip."""
     raw = _raw(answer)
     parsed = mail.parse(raw, own=addresses)
     if not (parsed.sender[1] or parsed.full_text or parsed.attachments):
         raise Skip("the mail has neither sender nor text")
-    direction = _direction(parsed, answer.get("labelIds", ()), addresses)
+    name, address = _author(parsed, raw, addresses)
+    direction = _direction(parsed, address, answer.get("labelIds", ()), addresses)
     return Message(
         key=key,
         conversation=str(answer["threadId"]),
         direction=direction,
-        author=parsed.sender[1],
-        author_name=parsed.sender[0],
+        author=address,
+        author_name=name,
         sent_at=_moment(answer),
         fetched_at=fetched_at,
         subject=parsed.subject,
@@ -78,11 +83,28 @@ def _moment(answer: Mapping[str, Any]) -> datetime:
         raise Skip("Gmail gave no time of arrival") from None
 
 
-def _direction(parsed: mail.Parsed, labels: Sequence[str], addresses: Sequence[str]) -> Direction:
+def _author(parsed: mail.Parsed, raw: bytes, addresses: Sequence[str]) -> tuple[str, str]:
+    """Name and address of who wrote. A group of ours sends on what a customer wrote as its own mail, and says whose.
+
+    Google Groups does so when the customer's domain forbids others to send for it (DMARC):
+    `From: 'Ana' via Care <care@…>` with `X-Original-Sender: ana@…`.
+    """
+    name, address = parsed.sender
+    if address not in addresses:
+        return name, address
+    head = BytesHeaderParser().parsebytes(raw[:_MOST_HEADER_BYTES])
+    original = parseaddr(str(head.get("X-Original-Sender", "")))[1].lower()
+    if "@" not in original or original in addresses:
+        return name, address
+    return re.sub(r"^'(.*)' via .*$", r"\1", name), original
+
+
+def _direction(
+    parsed: mail.Parsed, author: str, labels: Sequence[str], addresses: Sequence[str]
+) -> Direction:
     if parsed.automatic:
         return Direction.AUTOMATIC
-    ours = "SENT" in labels or parsed.sender[1] in {a.lower() for a in addresses}
-    return Direction.OUTBOUND if ours else Direction.INBOUND
+    return Direction.OUTBOUND if "SENT" in labels or author in addresses else Direction.INBOUND
 
 
 def _link(native_id: str, addresses: Sequence[str]) -> str:

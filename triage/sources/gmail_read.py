@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from triage.core.errors import Retry, Skip
 from triage.core.types import Message, MessageKey, Quarantined
 from triage.sources.base import Now
+from triage.sources.gmail_find import MOST_READ, Left
 from triage.sources.gmail_history import HIDDEN, UNREAD_KINDS, Position
 from triage.sources.gmail_http import MOST_PARTS, GmailClient, Limited, Missing, Refused, Unavailable
 from triage.sources.gmail_message import to_message, to_quarantine
 
 METHOD = "messages.get"
-MOST_READ = 100
-"""Messages in one page: what one transaction of the caller stores."""
-
 MOST_TRIES = 5
 """Pulls in which Gmail may fail on one message while it gives others, before that one is quarantined."""
 
@@ -42,18 +40,19 @@ class Reading:
 class Reader:
     """Reads messages of one mailbox."""
 
-    def __init__(self, client: GmailClient, account: str, addresses: Sequence[str], now: Now) -> None:
+    def __init__(self, client: GmailClient, account: str, now: Now) -> None:
         self._client = client
         self._account = account
-        self._addresses = addresses
+        self._addresses: Sequence[str] = ()
         self._now = now
         self._batch_size = MOST_PARTS
 
-    def read(self, position: Position, left: Callable[[], int | None]) -> tuple[Position, Reading]:
-        """Read a page of `position.pending`; what was not read stays pending.
+    def read(self, position: Position, addresses: Sequence[str], left: Left) -> tuple[Position, Reading]:
+        """Read a page of `position.pending`; what was not read stays pending. `addresses` are ours.
 
-        `left` is how many units may still be spent. Raises Retry when Gmail refused before anything was read.
+        Raises Retry when Gmail refused before anything was read.
         """
+        self._addresses = addresses
         reading = Reading()
         queue, later = list(position.pending[:MOST_READ]), position.pending[MOST_READ:]
         kept: list[str] = []
@@ -79,7 +78,7 @@ class Reader:
             kept += self._sort(answers, tries, reading)
         left_over = (*kept, *queue, *later)
         tries = {i: n for i, n in tries.items() if i in kept}
-        return replace(position, pending=left_over, tries=tries), reading
+        return replace(position, pending=left_over, tries=tries, first=0), reading
 
     def _get(self, native_ids: list[str]) -> dict[str, Any]:
         messages = self._client.users.messages()

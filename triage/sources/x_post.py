@@ -48,13 +48,17 @@ class Reader:
             raise Skip(f"a post is {type(post).__name__}, not an object")
         native_id, author = _id(post, "id"), _id(post, "author_id")
         sent_at, text = _time(post), _text(post)
+        earlier, conversation = earlier_versions(post), _id(post, "conversation_id")
+        if earlier:  # who edits has been waiting since the first version
+            sent_at = min(sent_at, time_of(earlier[0]))
+            conversation = earlier[0] if conversation in (*earlier, native_id) else conversation
         referenced = _referenced(post)
         retweet = any(kind == "retweeted" for kind, _ in referenced)
         handle, name = users.get(author, ("", ""))
         hashtags = _hashtags(post)
         return Message(
             key=MessageKey(source=NAME, account=self.account, native_id=native_id),
-            conversation=f"{_id(post, 'conversation_id')}/{self._branch(post, author)}",
+            conversation=f"{conversation}/{self._branch(post, author)}",
             direction=self._direction(author, retweet=retweet),
             author=author,
             author_name=f"@{handle} ({name})" if handle and name else f"@{handle}" if handle else name,
@@ -67,7 +71,7 @@ class Reader:
             automatic_reason="retweet" if retweet else "",
             bare_thanks=is_bare_thanks(self._without_addressees(text)),
             extra={
-                "conversation_id": _id(post, "conversation_id"),
+                "conversation_id": conversation,
                 "referenced": [list(pair) for pair in referenced],
                 "hashtags": hashtags,
                 "in_reply_to_user_id": _optional_id(post, "in_reply_to_user_id"),
@@ -105,16 +109,31 @@ class Reader:
 
 
 def handles_of(body: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """(handle, name) of every user that came along with an answer, by id; odd entries are left out."""
+    """(handle, name) of users by id: those an expansion brought, and those that some post mentions (free of charge)."""
     includes = body.get("includes")
     users = includes.get("users") if isinstance(includes, dict) else None
     found: dict[str, tuple[str, str]] = {}
-    for user in users if isinstance(users, list) else []:
+    for user in [*_mentioned(body), *(users if isinstance(users, list) else [])]:
         if isinstance(user, dict) and (id_ := _optional_id(user, "id")):
             handle, name = user.get("username"), user.get("name")
             usable = handle if isinstance(handle, str) and _HANDLE.fullmatch(handle) else ""
             found[id_] = (usable, html.unescape(name) if isinstance(name, str) else "")
     return found
+
+
+def _mentioned(body: Mapping[str, Any]) -> list[Any]:
+    """The users that posts of a page mention, as X names them there."""
+    posts = body.get("data")
+    entities = [p.get("entities") for p in (posts if isinstance(posts, list) else []) if isinstance(p, dict)]
+    lists = [e.get("mentions") for e in entities if isinstance(e, dict)]
+    return [user for users in lists if isinstance(users, list) for user in users]
+
+
+def earlier_versions(post: Any) -> tuple[str, ...]:
+    """The ids a post had before its author edited it, oldest first."""
+    history = post.get("edit_history_tweet_ids") if isinstance(post, dict) else None
+    ids = sorted({id_ for id_ in history if is_id(id_)}, key=int) if isinstance(history, list) else []
+    return tuple(id_ for id_ in ids if is_id(post.get("id")) and int(id_) < int(post["id"]))
 
 
 def is_id(value: Any) -> bool:

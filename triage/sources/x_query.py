@@ -25,31 +25,47 @@ def term(text: str) -> str:
     """One tracked hashtag, word or phrase as the query language wants it.
 
     Whatever is not a plain word, #hashtag, @handle or $cashtag is quoted, so no character of it is an operator.
-    Raises ConfigError when it holds neither letter, digit nor emoji: X refuses such a query.
+    Raises ConfigError when it holds neither letter, digit nor emoji (X refuses such a query), or fits no query.
     """
     plain = " ".join(text.replace('"', " ").replace("\\", " ").split())
     if not any(unicodedata.category(c) in _SEARCHABLE or c.isalnum() for c in plain):
         raise ConfigError(f"track: {text!r} holds nothing that can be searched for; remove it")
-    if _BARE.fullmatch(plain) and plain.upper() not in _WORDS_OF_THE_LANGUAGE:
-        return plain
-    return f'"{plain}"'
+    bare = _BARE.fullmatch(plain) and plain.upper() not in _WORDS_OF_THE_LANGUAGE
+    found = plain if bare else f'"{plain}"'
+    if _length(found) > _ROOM:
+        raise ConfigError(
+            f"track: {found[:40]}… has {_length(found)} characters and X takes {_ROOM} in a query; shorten it"
+        )
+    return found
 
 
-def pack(track: Iterable[str], handles: Iterable[str]) -> list[str]:
-    """Queries that together match every tracked term and every post from `handles`, each term once.
+def terms(track: Iterable[str]) -> list[str]:
+    """Every tracked term once, whatever its spelling in capitals. Raises ConfigError as `term` does."""
+    return list({t.casefold(): t for t in reversed([term(text) for text in track])}.values())[::-1]
 
-    Terms stay in their order unless packing the longest first saves a query: a term added at the end of
-    `track` then changes one query only. Raises ConfigError for a term that no query can hold.
-    """
-    wanted = [*(f"from:{handle}" for handle in handles), *map(term, track)]
-    terms = list({t.casefold(): t for t in reversed(wanted)}.values())[::-1]
-    for one in terms:
-        if _length(one) > _ROOM:
-            raise ConfigError(
-                f"track: {one[:40]}… has {_length(one)} characters and X takes {_ROOM} in a query; shorten it"
-            )
-    packings = [_first_fit(terms), _first_fit(sorted(terms, key=_length, reverse=True))]
-    return [_query(bin_) for bin_ in min(packings, key=len)]
+
+def quotes_of(native_id: str) -> str:
+    """Posts that quote this one (docs.x.com, search operators; stands alone, for every app)."""
+    return f"quotes_of_tweet_id:{native_id}"
+
+
+def without(handles: Iterable[str]) -> str:
+    """What leaves out of a query the posts that mention these handles, and their own."""
+    return "".join(f" -@{handle} -from:{handle}" for handle in handles)
+
+
+def pack(wanted: Sequence[str], *, beside: str = "") -> list[tuple[str, ...]]:
+    """Terms in as few groups as `query` can hold each, `beside` included, every term once."""
+    room = _ROOM - len(beside)
+    packings = [_first_fit(wanted, room), _first_fit(sorted(wanted, key=_length, reverse=True), room)]
+    return [tuple(group) for group in min(packings, key=len)]
+
+
+def query(group: Iterable[str], *, beside: str = "") -> str:
+    """What finds every post with one of the terms; the same text in whatever order they come."""
+    ordered = sorted(group)
+    joined = _BETWEEN.join(ordered)
+    return (f"({joined})" if len(ordered) > 1 else joined) + beside + WITHOUT_RETWEETS
 
 
 def _length(text: str) -> int:
@@ -57,21 +73,16 @@ def _length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _first_fit(terms: Sequence[str]) -> list[list[str]]:
+def _first_fit(wanted: Sequence[str], space: int) -> list[list[str]]:
     bins: list[list[str]] = []
     room: list[int] = []
-    for one in terms:
+    for one in wanted:
         need = _length(one) + len(_BETWEEN)
         place = next((i for i, left in enumerate(room) if need <= left), None)
         if place is None:
             bins.append([])
-            room.append(_ROOM + len(_BETWEEN))
+            room.append(max(space, need) + len(_BETWEEN))
             place = len(bins) - 1
         bins[place].append(one)
         room[place] -= need
     return bins
-
-
-def _query(terms: Sequence[str]) -> str:
-    joined = _BETWEEN.join(terms)
-    return (f"({joined})" if len(terms) > 1 else joined) + WITHOUT_RETWEETS

@@ -64,10 +64,16 @@ def forget_decisions(connection: Connection, *, since: datetime, account: str | 
     return _forget(connection, [r["id"] for r in found])
 
 
-def outdated(connection: Connection, *, taxonomy: str) -> int:
-    """Mark waiting messages that were decided under another taxonomy as unread: rules of the day apply now."""
-    found = db.rows(connection, _SQL["machine_decided_otherwise"], (taxonomy,))
+def outdated(connection: Connection, *, model: str, taxonomy: str) -> int:
+    """Mark waiting messages that another model decided, or other rules, as unread: what was learnt applies now."""
+    found = db.rows(connection, _SQL["machine_decided_otherwise"], (model, taxonomy))
     return _forget(connection, [r["id"] for r in found])
+
+
+def note_opinions(connection: Connection, judge: str, answers: Sequence[dict[str, Any]]) -> None:
+    """Write to the audit log what a judge was asked: `conversation_id` and `detail` of each."""
+    rows = [(a["conversation_id"], "second_opinion", judge, Json(a["detail"])) for a in answers]
+    db.values(connection, _SQL["note_opinions"], rows)
 
 
 def _forget(connection: Connection, message_ids: Sequence[int]) -> int:

@@ -37,12 +37,15 @@ WHERE m.direction = 'inbound' AND m.sent_at >= %(since)s AND d.decided_by <> 'hu
 SELECT m.id FROM triage.unanswered_queue q
 JOIN triage.message m ON m.conversation_id = q.conversation_id
 JOIN triage.classification d ON d.id = m.decision_id
-WHERE d.decided_by <> 'human' AND d.taxonomy <> %s
+WHERE d.decided_by <> 'human' AND (d.model, d.taxonomy) <> (%s, %s)
 
 -- name: forget
 UPDATE triage.message m SET decision_id = NULL
 FROM triage.classification d
 WHERE m.id = ANY (%s) AND d.id = m.decision_id AND d.decided_by <> 'human'
+
+-- name: note_opinions
+INSERT INTO triage.audit (conversation_id, verb, by, detail) VALUES %s
 
 -- name: ledger
 SELECT collected, answered, waiting, dismissed, nobody, queue_rows, quarantined FROM triage.ledger

@@ -1,11 +1,12 @@
-"""Messages, their cursor, the quarantine and what was spent to get them."""
+"""Messages, their cursor and the quarantine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
@@ -26,9 +27,22 @@ def read_cursor(connection: Connection, account: str) -> Cursor | None:
     return Cursor(account=account, version=found[0]["version"], value=found[0]["value"]) if found else None
 
 
-def lock_account(connection: Connection, account: str) -> bool:
-    """Hold the account for this session, so that two runs never pull it at once; False: another run has it."""
-    return bool(db.rows(connection, _SQL["lock_account"], (account,))[0]["locked"])
+def lock_account(connection: Connection, account: str, *, patience: timedelta = timedelta(0)) -> bool:
+    """Hold the account for this session, so that two runs never pull it at once; False: another run has it.
+
+    `patience` is how long to wait for the other one. When that is over, the transaction is rolled back.
+    """
+    if db.rows(connection, _SQL["lock_account"], (account,))[0]["locked"]:
+        return True
+    if not patience:
+        return False
+    milliseconds = str(int(patience.total_seconds() * 1000))
+    try:
+        db.execute(connection, _SQL["await_account"], (milliseconds, account))
+    except LockNotAvailable:
+        connection.rollback()
+        return False
+    return True
 
 
 def unlock_account(connection: Connection, account: str) -> None:
@@ -116,11 +130,18 @@ def known_ids(connection: Connection, account: str, native_ids: Sequence[str]) -
     return {r["native_id"] for r in found}
 
 
-def spend(connection: Connection, account: str, units: Mapping[str, int]) -> None:
-    """Write down what was spent, by method."""
-    db.values(connection, _SQL["spend"], [(account, method, count) for method, count in units.items()])
+def grave(connection: Connection, account: str, keys: Sequence[str]) -> set[str]:
+    """Which of these threads hold somebody who waits at priority 1 or 2."""
+    found = db.rows(connection, _SQL["grave"], {"account": account, "keys": list(keys)})
+    return {r["key"] for r in found}
 
 
-def spent_last_minute(connection: Connection, account: str) -> int:
-    """Units of the last 60 seconds."""
-    return int(db.rows(connection, _SQL["spent_last_minute"], (account,))[0]["units"])
+def watched_until(connection: Connection, account: str) -> datetime | None:
+    """Until when the source tells of changes by itself; None: it was never asked to."""
+    found = db.rows(connection, _SQL["watched_until"], (account,))
+    return found[0]["watched_until"] if found else None
+
+
+def note_watch(connection: Connection, account: str, until: datetime) -> None:
+    """Write down until when the source tells of changes."""
+    db.execute(connection, _SQL["note_watch"], (until, account))

@@ -5,6 +5,10 @@ ON CONFLICT (name) DO UPDATE SET labels = excluded.labels WHERE account.labels <
 -- name: lock_account
 SELECT pg_try_advisory_lock(hashtextextended('triage.collect:' || %s, 0)) AS locked
 
+-- name: await_account
+SELECT set_config('lock_timeout', %s, true);
+SELECT pg_advisory_lock(hashtextextended('triage.collect:' || %s, 0))
+
 -- name: unlock_account
 SELECT pg_advisory_unlock(hashtextextended('triage.collect:' || %s, 0))
 
@@ -81,9 +85,18 @@ SELECT m.native_id FROM triage.message m
 JOIN triage.account a ON a.name = m.account AND a.source = m.source
 WHERE m.account = %s AND m.native_id = ANY (%s)
 
--- name: spend
-INSERT INTO triage.quota_use (account, method, units) VALUES %s
+-- name: grave
+SELECT c.key FROM triage.conversation c
+JOIN triage.account a ON a.name = c.account AND a.source = c.source
+JOIN triage.unanswered_queue q ON q.conversation_id = c.id
+WHERE c.account = %(account)s AND c.key = ANY (%(keys)s) AND q.priority <= 2
+UNION
+SELECT t.key FROM triage.thread t
+JOIN triage.unanswered_queue q USING (conversation_id)
+WHERE t.account = %(account)s AND t.key = ANY (%(keys)s) AND q.priority <= 2
 
--- name: spent_last_minute
-SELECT coalesce(sum(units), 0) AS units FROM triage.quota_use
-WHERE account = %s AND at > statement_timestamp() - interval '60 seconds'
+-- name: watched_until
+SELECT watched_until FROM triage.account WHERE name = %s
+
+-- name: note_watch
+UPDATE triage.account SET watched_until = %s WHERE name = %s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2
@@ -14,7 +16,14 @@ _SQL = db.queries(__file__)
 
 
 class Refused(TriageError):
-    """The database says no, in a sentence for the responder (someone else's lease, already answered)."""
+    """The database says no, in a sentence for the responder (someone else's lease, already answered).
+
+    `code`: TR001 no longer waits, TR002 not there, TR003 with somebody else, TR004 a word is missing or wrong.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def top(connection: Connection, *, limit: int, topic: str | None = None) -> list[dict[str, Any]]:
@@ -51,6 +60,100 @@ def relabel(connection: Connection, conversation_id: int, *, by: str, topic: str
     _call(connection, "relabel", by, conversation_id, topic)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which rows of the queue; everything left out is not asked for. `words` are looked for in who wrote and what."""
+
+    topic: str | None = None
+    lang: str | None = None
+    source: str | None = None
+    older: timedelta | None = None
+    mine: str | None = None
+    overdue: bool = False
+    snoozed: bool = False
+    words: str | None = None
+    cluster: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A row's place in the queue's order: what the next page comes after."""
+
+    priority: int
+    due_at: datetime
+    conversation_id: int
+
+
+def page(
+    connection: Connection, wanted: Wanted, *, limit: int, after: Place | None = None
+) -> list[dict[str, Any]]:
+    """Rows in queue order with `alike`, the size of their cluster; a cluster is one row unless one looks closer."""
+    parameters = {
+        **asdict(wanted),
+        "words": _containing(wanted.words),
+        "singly": bool(wanted.cluster or wanted.mine or wanted.words),
+        "after": after and after.conversation_id,
+        "after_priority": after and after.priority,
+        "after_due": after and after.due_at,
+        "limit": limit,
+    }
+    return db.rows(connection, _SQL["page"], parameters)
+
+
+def _containing(words: str | None) -> str | None:
+    """The LIKE pattern of a text that holds these words as they stand."""
+    if not words:
+        return None
+    return "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def counts(connection: Connection) -> dict[str, Any]:
+    """`waiting`, `overdue`, `snoozed`, and since when the `oldest` waits."""
+    return db.rows(connection, _SQL["counts"])[0]
+
+
+def mine(connection: Connection, by: str) -> int:
+    """How many a person holds."""
+    return int(db.rows(connection, _SQL["mine"], (by,))[0]["mine"])
+
+
+def topics(connection: Connection) -> list[dict[str, Any]]:
+    """Key, `en` and `fr` label, severity, gravest first."""
+    return db.rows(connection, _SQL["topics"])
+
+
+def conversation(connection: Connection, conversation_id: int) -> dict[str, Any] | None:
+    """A conversation and what the queue says of it, with `history` and `deeds`; None: there is none."""
+    found = db.rows(connection, _SQL["conversation"], (conversation_id,))
+    if not found:
+        return None
+    return {
+        **found[0],
+        "history": db.rows(connection, _SQL["history"], (conversation_id,)),
+        "deeds": db.rows(connection, _SQL["deeds"], (conversation_id,)),
+    }
+
+
+def take(connection: Connection, conversation_id: int, *, by: str) -> None:
+    """Lease one conversation; taken again by the same person, the lease starts anew."""
+    _call(connection, "take", by, conversation_id)
+
+
+def snooze(connection: Connection, conversation_id: int, *, by: str, until: datetime) -> None:
+    """Put a row aside until then; a new message brings it back."""
+    _call(connection, "snooze", by, conversation_id, until)
+
+
+def note(connection: Connection, conversation_id: int, *, by: str, text: str) -> None:
+    """Leave a word for whoever looks next."""
+    _call(connection, "note", by, conversation_id, text)
+
+
+def renew(connection: Connection, conversation_id: int, *, by: str) -> None:
+    """Prolong one's lease."""
+    _call(connection, "renew", by, conversation_id)
+
+
 def _act_for(connection: Connection, person: str) -> None:
     db.execute(connection, _SQL["act_for"], (person,))
 
@@ -61,5 +164,5 @@ def _call(connection: Connection, name: str, by: str, *arguments: Any) -> None:
         db.execute(connection, _SQL[name], arguments)
     except psycopg2.Error as error:
         if (error.pgcode or "").startswith("TR"):
-            raise Refused(str(error.diag.message_primary)) from None
+            raise Refused(str(error.diag.message_primary), code=error.pgcode or "") from None
         raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.gmail.call import Call
-from demo.gmail.methods import history, labels, messages, send, threads, users
+from demo.gmail.methods import history, labels, messages, send, settings, threads, users
 
 Handler = Callable[[Call], dict[str, Any] | None]
 
@@ -15,6 +15,7 @@ HANDLERS: dict[str, Handler] = {
     "gmail.users.watch": users.watch,
     "gmail.users.stop": users.stop,
     "gmail.users.history.list": history.list_history,
+    "gmail.users.settings.sendAs.list": settings.list_send_as,
     "gmail.users.labels.list": labels.list_labels,
     "gmail.users.labels.get": labels.get,
     "gmail.users.labels.create": labels.create,
