@@ -50,7 +50,7 @@ def take(
 ) -> Grant:
     """Take up to `want` units (None: all that are left) in one short transaction; 0 when none are left.
 
-    `keep` is the share of the account's minute that is left for others (labels).
+    `keep` is the share of both minutes that is left for others (labels).
     """
     if limits.account is None and limits.project is None:
         return Grant(account=account, units=None)
@@ -58,7 +58,7 @@ def take(
         ledger.lock(connection, account)
         mine, project = ledger.used(connection, account)
         left = [] if limits.account is None else [int(limits.account * (1 - keep)) - mine]
-        left += [] if limits.project is None else [limits.project - project]
+        left += [] if limits.project is None else [int(limits.project * (1 - keep)) - project]
         units = max(0, min(left if want is None else [*left, want]))
         reservation = ledger.reserve(connection, account, units) if units else None
     return Grant(account=account, units=units, in_full=units == want, reservation=reservation)

@@ -138,9 +138,12 @@ class _Work:
     def _left(self) -> int | None:
         return None if self._budget is None else self._budget - (self._client.spent - self._before)
 
-    def _afford(self, method: str) -> None:
+    def _affords(self, method: str) -> bool:
         left = self._left()
-        if left is not None and left < self._client.price(method):
+        return left is None or left >= self._client.price(method)
+
+    def _afford(self, method: str) -> None:
+        if not self._affords(method):
             raise _Paused(f"quota: not enough units left for {method}")
 
     def _name(self, changes: Sequence[LabelChange]) -> None:
@@ -199,7 +202,9 @@ class _Work:
 
     def _together(self, resolved: _Change, changes: Sequence[LabelChange]) -> None:
         for chunk in _chunks(changes, MOST_IDS):
-            self._afford("messages.batchModify")
+            if not self._affords("messages.batchModify"):  # a few now are better than all at some later time
+                self._singly([(resolved, c) for c in chunk])
+                continue
             body = {"ids": [c.native_id for c in chunk], **_body(resolved)}
             request = self._client.users.messages().batchModify(userId="me", body=body)
             try:
