@@ -541,6 +541,20 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION triage.take(id bigint, lease interval DEFAULT '00:15:00'::interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    until timestamptz := clock_timestamp() + triage.lease(lease);
+BEGIN
+    PERFORM triage.hold(id);
+    INSERT INTO triage.audit (conversation_id, verb, by) VALUES (id, 'claim', triage.actor());
+    UPDATE triage.unanswered_queue q SET claimed_by = triage.actor(), lease_until = until, updated_at = clock_timestamp()
+    WHERE q.conversation_id = id;
+    RETURN until;
+END $$;
+
 CREATE FUNCTION triage.teach(messages bigint[], new_topic text, origin text) RETURNS void
     LANGUAGE sql
     AS $$
@@ -649,7 +663,7 @@ COMMENT ON COLUMN triage.message.decision_id IS 'The classification in force; NU
 
 COMMENT ON COLUMN triage.message.global_id IS 'The Message-ID of a mail: the same in every mailbox it was delivered to.';
 
-CREATE VIEW triage.answered AS
+CREATE VIEW triage.answered WITH (security_barrier='true') AS
  SELECT c.id AS conversation_id,
     c.source,
     c.account,
@@ -690,7 +704,7 @@ CREATE VIEW triage.answered AS
 
 COMMENT ON VIEW triage.answered IS 'One row per answered conversation. how: reply (link leads to it) or told (a responder said where).';
 
-CREATE VIEW triage.answered_today AS
+CREATE VIEW triage.answered_today WITH (security_barrier='true') AS
  SELECT conversation_id,
     source,
     account,
@@ -713,7 +727,7 @@ ALTER TABLE triage.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE VIEW triage.backlog AS
+CREATE VIEW triage.backlog WITH (security_barrier='true') AS
  SELECT topic,
     source,
     count(*) AS waiting,
@@ -1026,7 +1040,7 @@ ALTER TABLE triage.reply ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE VIEW triage.spell AS
+CREATE VIEW triage.spell WITH (security_barrier='true') AS
  WITH asked AS (
          SELECT m.conversation_id,
             m.sent_at,
@@ -1069,7 +1083,7 @@ CREATE VIEW triage.spell AS
 
 COMMENT ON VIEW triage.spell IS 'Each time somebody waited. topic: of its first message. ended_by: reply, told, dismissed, withdrawn; NULL: still waiting.';
 
-CREATE VIEW triage.response_times AS
+CREATE VIEW triage.response_times WITH (security_barrier='true') AS
  SELECT topic,
     source,
     count(*) AS spells,
@@ -1490,9 +1504,13 @@ GRANT ALL ON FUNCTION triage.note(id bigint, text text) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_responder;
+GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_responder;
+GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text) TO triage_pipeline;
@@ -1524,6 +1542,10 @@ GRANT ALL ON FUNCTION triage.snooze(id bigint, until timestamp with time zone) T
 
 REVOKE ALL ON FUNCTION triage.spend_by_day() FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.spend_by_day() TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.take(id bigint, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.take(id bigint, lease interval) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.take(id bigint, lease interval) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.teach(messages bigint[], new_topic text, origin text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.teach(messages bigint[], new_topic text, origin text) TO triage_pipeline;
@@ -1577,6 +1599,8 @@ GRANT SELECT ON TABLE triage.migration TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.model TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.open_hours TO triage_pipeline;
+GRANT SELECT ON TABLE triage.open_hours TO triage_responder;
+GRANT SELECT ON TABLE triage.open_hours TO triage_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.pause TO triage_pipeline;
 

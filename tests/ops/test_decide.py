@@ -99,7 +99,7 @@ def test_waiting_messages_are_decided_anew_under_changed_topics(connection: Conn
     classify(connection, ByWord(), TOPICS)
     gather(connection, message("r2", "t2", minute=9, direction=Direction.OUTBOUND))
     report = classify(connection, ByWord(taxonomy="t2"), TOPICS)
-    assert report.notes == ["1 waiting messages are decided anew under changed topics", "0 unsure"]
+    assert report.notes == ["1 waiting messages are decided anew: topics or model changed", "0 unsure"]
     assert one(connection, "SELECT count(*) AS n FROM triage.classification WHERE taxonomy = 't2'") == 1
 
 
