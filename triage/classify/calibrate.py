@@ -13,18 +13,18 @@ from triage.classify.linear import Floats
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-CERTAIN = 0.85
+CERTAIN = 0.95
 """Chance from which the fast model's decision is not read again, even when there is time."""
 
-PRECISION, PRECISION_SEVERE = 0.80, 0.65
-"""Held-out precision that decisions for a topic must reach; severity 1 asks for less: it prefers recall."""
+PRECISION, PRECISION_SEVERE = 0.95, 0.90
+"""Held-out precision that decisions for a topic must reach; severity 1 asks for less: it prefers recall.
 
-FEWEST = 8
-"""Decisions above a threshold below which its precision is luck, not evidence."""
+Both are far above what a decision in daily work needs, for messages from elsewhere are further from the corpus than
+its own folds are from one another: what goes wrong once there goes wrong two or three times here.
+"""
 
-LOWEST, HIGHEST = 0.30, 0.70
-"""Bounds of a threshold. The upper one also stands where the folds never showed the wanted precision: from there
-the calibrated chance itself says that the topic is likelier than all others together."""
+LOWEST, HIGHEST = 0.30, 0.95
+"""Bounds of a threshold. The upper one also stands where the folds never showed the wanted precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,7 @@ def judge(
     if both is None:
         return Judged(fast=first, second=first, fast_chances=chances, fast_sure=sure)
     second = _stage(both, right)
-    certain = sure & (chances.max(axis=1) >= CERTAIN)
-    joined = np.where(certain[:, None], chances, second.chances(both))
+    joined, certain = _joined(chances, sure, second.chances(both))
     second = replace(second, threshold=thresholds(joined, topics, truth, severe, certain))
     return Judged(
         fast=first,
@@ -84,6 +83,23 @@ def judge(
         cascade_chances=joined,
         cascade_sure=certain | _sure(joined, second),
     )
+
+
+def again(judged: Judged, fast: Floats, both: Floats | None) -> Judged:
+    """The same calibration on other held-out scores of the same messages."""
+    chances = judged.fast.chances(fast)
+    sure = _sure(chances, judged.fast)
+    found = replace(judged, fast_chances=chances, fast_sure=sure)
+    if both is None:
+        return found
+    joined, certain = _joined(chances, sure, judged.second.chances(both))
+    return replace(found, cascade_chances=joined, cascade_sure=certain | _sure(joined, judged.second))
+
+
+def _joined(fast: Array, sure: Flags, second: Array) -> tuple[Array, Flags]:
+    """What the cascade says: the fast reader where it is certain, else both; and where it is certain."""
+    certain = sure & (fast.max(axis=1) >= CERTAIN)
+    return np.where(certain[:, None], fast, second), certain
 
 
 def _stage(scores: Floats, right: npt.NDArray[np.intp]) -> Stage:
@@ -145,23 +161,28 @@ def thresholds(
 
 
 def _threshold(chance: Array, right: Flags, wanted: float, count: int, hits: int) -> float:
-    """`count` and `hits`: decisions made before, and how many of them were right."""
+    """`count` and `hits`: decisions made before, and how many of them were right.
+
+    One error more than there was is counted, so that few decisions prove nothing.
+    """
     order = np.argsort(-chance, kind="stable")
     total = count + np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((hits + np.cumsum(right[order]) >= wanted * total) & (total >= FEWEST))
+    enough = np.flatnonzero(hits + np.cumsum(right[order]) >= wanted * (total + 1))
     if not len(enough):
         return HIGHEST
     return round(float(np.clip(chance[order[enough[-1]]], LOWEST, HIGHEST)), 4)
 
 
+def reliability(chance: Array, right: Flags, bins: int = 10) -> list[tuple[int, float, float]]:
+    """Per bin of equal width that is not empty: how many, mean chance, share of right ones."""
+    at = np.minimum((chance * bins).astype(int), bins - 1)
+    inside = [at == b for b in range(bins) if (at == b).any()]
+    return [
+        (int(i.sum()), round(float(chance[i].mean()), 4), round(float(right[i].mean()), 4)) for i in inside
+    ]
+
+
 def calibration_error(chance: Array, right: Flags, bins: int = 10) -> float:
     """Expected calibration error: mean distance of chance and share of right ones over bins of equal width."""
-    if not len(chance):
-        return 0.0
-    at = np.minimum((chance * bins).astype(int), bins - 1)
-    gaps = [
-        abs(chance[at == b].mean() - right[at == b].mean()) * (at == b).mean()
-        for b in range(bins)
-        if (at == b).any()
-    ]
-    return float(sum(gaps))
+    gaps = [abs(mean - share) * count for count, mean, share in reliability(chance, right, bins)]
+    return sum(gaps) / len(chance) if len(chance) else 0.0

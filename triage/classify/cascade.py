@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from triage.classify.calibrate import CERTAIN
-from triage.classify.decide import STAGE_FAST, Taxonomy
+from triage.classify.decide import STAGE_FAST, Taxonomy, ruled_topic
 from triage.classify.document import HITS, LANG, TEXT
 from triage.classify.encoder import Encoder, shown
 from triage.classify.language import READ
@@ -52,19 +52,25 @@ class Cascade:
             self._textcat.read_again(chosen, self._encoder.encode(texts))
 
     def _open(self, doc: Doc) -> bool:
-        """Whether no rule decides this message, the fast model is not certain, and there are words to read."""
+        """Whether a second reading may change anything, and there are words to read.
+
+        A rule leaves it nothing to change only where its topic is of severity 1: no graver one goes before that.
+        """
         if doc.user_data[LANG] not in READ or not any(doc.cats.values()):
             return False
-        if any(not hit.rule.intent for hit in doc.user_data[HITS]):
+        if self._taxonomy.severity.get(self._ruled(doc)) == 1:
             return False
         guess = best(doc.cats, self._topics)
         return doc.cats.get(guess, 0.0) < CERTAIN or not self._sure(doc)
+
+    def _ruled(self, doc: Doc) -> str:
+        return ruled_topic(doc.user_data[HITS], self._taxonomy)
 
     def _sure(self, doc: Doc) -> bool:
         return self._taxonomy.sure(doc.cats, best(doc.cats, self._topics), doc.user_data[LANG], STAGE_FAST)
 
     def _order(self, doc: Doc) -> tuple[bool, float]:
-        """Unsure ones first; among them by the chance of the likeliest topic of severity 1."""
+        """Undecided ones first; among them by the chance of the likeliest topic of severity 1."""
         severity = self._taxonomy.severity
         grave = max((doc.cats.get(t, 0.0) for t in self._topics if severity.get(t) == 1), default=0.0)
-        return not self._sure(doc), grave
+        return not (self._ruled(doc) or self._sure(doc)), grave

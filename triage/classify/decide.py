@@ -11,6 +11,7 @@ from triage.classify.rules import Hit
 from triage.core.types import NOT_CRISIS, UNSURE, DecidedBy, Intent
 
 STAGE_RULE, STAGE_FAST, STAGE_ENCODER = "rule", "fast", "encoder"
+STAGE_FAILED = "failed"
 
 INTENT_ORDER = (Intent.URGENT_HELP, Intent.LEGAL, Intent.PRESS, Intent.SPAM, Intent.PRAISE)
 
@@ -56,7 +57,7 @@ def decide(
     was trained on; else `unsure`.
     """
     sure = taxonomy.sure(scores, guess, lang, stage)
-    ruled = _ruled(hits, taxonomy)
+    ruled = ruled_topic(hits, taxonomy)
     if ruled and not (sure and _severity(taxonomy, guess) < _severity(taxonomy, ruled)):
         return Verdict(topic=ruled, guess=guess, by=DecidedBy.RULE, stage=STAGE_RULE)
     return Verdict(topic=guess if sure else UNSURE, guess=guess, by=DecidedBy.MODEL, stage=stage)
@@ -66,12 +67,13 @@ def _severity(taxonomy: Taxonomy, topic: str) -> int:
     return taxonomy.severity.get(topic, LEAST_SEVERE)
 
 
-def _ruled(hits: Sequence[Hit], taxonomy: Taxonomy) -> str:
-    counts = Counter(hit.rule.target for hit in hits if not hit.rule.intent)
+def ruled_topic(hits: Sequence[Hit], taxonomy: Taxonomy) -> str:
+    """The topic that the rules of topics.yaml choose; empty when none hit."""
+    counts = Counter([hit.rule.target for hit in hits if not hit.rule.intent])
+    if not counts:
+        return ""
     order = list(taxonomy.severity)
-    return min(
-        counts, key=lambda topic: (_severity(taxonomy, topic), -counts[topic], order.index(topic)), default=""
-    )
+    return min(counts, key=lambda topic: (_severity(taxonomy, topic), -counts[topic], order.index(topic)))
 
 
 def intent(hits: Sequence[Hit], topic: str, text: str) -> Intent:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
+from spacy.tokens import Doc
 
+from triage.classify.document import SPACES, WORDS
 from triage.classify.linear import Floats
 from triage.classify.rules import Hit
 from triage.classify.text import Cleaned, storable
@@ -18,21 +19,21 @@ MOST_RULES = 10
 _JOINTS = frozenset("'-")
 
 
-def words(texts: Sequence[str], spaces: Sequence[bool], given: Floats) -> list[tuple[int, int, float]]:
+def words(doc: Doc, given: Floats) -> list[tuple[int, int, float]]:
     """(start, end, weight) of the up to five words that gave most, strongest first.
 
     What an elision or a hyphen joins is one word (l'avion), with the sum of its parts.
     """
+    texts, spaces = doc.user_data[WORDS], doc.user_data[SPACES]
     gave: list[float] = given.tolist()
-    ends = list(accumulate(map(int.__add__, map(len, texts), spaces)))
     found: dict[tuple[int, int], float] = {}
     for token in np.argsort(-given, kind="stable")[: 2 * MOST_WORDS].tolist():
         if gave[token] <= 0 or len(found) == MOST_WORDS:
             break
         first, last = _whole(texts, spaces, token)
-        start = ends[first - 1] if first else 0
-        found[start, ends[last] - spaces[last]] = round(sum(gave[first : last + 1]), 3)
-    return sorted(((s, e, w) for (s, e), w in found.items() if w > 0), key=lambda x: (-x[2], x[0]))
+        found[first, last] = round(sum(gave[first : last + 1]), 3)
+    ranked = sorted((f for f in found.items() if f[1] > 0), key=lambda f: (-f[1], f[0]))
+    return [(doc[first].idx, doc[last].idx + len(texts[last]), weight) for (first, last), weight in ranked]
 
 
 def _whole(texts: Sequence[str], spaces: Sequence[bool], token: int) -> tuple[int, int]:

@@ -86,11 +86,8 @@ class Batch:
         def weigh(topic: int) -> Floats:
             start, end = self.starts[message], self.starts[message + 1]
             first, last = self.pair_starts[message], self.pair_starts[message + 1]
-            share = np.tile(self.pairs[first:last, topic] / 2, 2)
-            ends = self.pair_at[first:last].T.ravel() - start
-            given: Floats = self.given[start:end, topic] + np.bincount(ends, share, end - start).astype(
-                np.float32
-            )
+            given: Floats = self.given[start:end, topic].copy()
+            np.add.at(given, self.pair_at[first:last] - start, self.pairs[first:last, topic, None] / 2)
             return given
 
         return weigh
@@ -100,7 +97,7 @@ def sum_by(values: npt.NDArray[np.float32], group: Ints, count: int) -> Floats:
     """Sums of rows by group; `group` is sorted and each sum is made in the rows' order."""
     out = np.zeros((count, *values.shape[1:]), np.float32)
     if len(group):
-        first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        first = np.concatenate(([0], np.flatnonzero(group[1:] != group[:-1]) + 1))
         out[group[first]] = np.add.reduceat(values, first, axis=0)
     return out
 
@@ -139,11 +136,9 @@ class Scorer:
         """Raw scores of every message for every topic."""
         if len(self._row) > KEPT_WORDS:
             self._forget()
-        self._learn({token for message in messages for token in message if token not in self._row})
         lengths = np.array([len(m) for m in messages], np.int64)
         message = np.repeat(np.arange(len(messages)), lengths)
-        row = self._row
-        tokens = np.array([row[token] for m in messages for token in m], np.int64)
+        tokens = self._places(messages)
         own = self._own[tokens]
         count = len(messages)
 
@@ -177,13 +172,20 @@ class Scorer:
             pairs=pairs,
             pair_at=pair_at,
             pair_starts=np.searchsorted(pair_message, np.arange(count + 1)),
-            starts=np.r_[0, np.cumsum(lengths)],
+            starts=np.concatenate(([0], np.cumsum(lengths))),
         )
+
+    def _places(self, messages: Sequence[Sequence[str]]) -> Ints:
+        """Where the sums of every token are kept."""
+        place = self._row.get
+        found = np.array([place(token, -1) for message in messages for token in message], np.int64)
+        if (found < 0).any():
+            self._learn({token for message in messages for token in message if token not in self._row})
+            found = np.array([self._row[token] for message in messages for token in message], np.int64)
+        return found
 
     def _learn(self, new: set[str]) -> None:
         """Keep the sums of words that were never seen."""
-        if not new:
-            return
         base = len(self._row)
         end = base + len(new)
         self._grow(end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
@@ -15,16 +16,26 @@ from spacy.tokens import Doc
 
 from triage.classify import explain
 from triage.classify.cascade import Cascade
-from triage.classify.decide import LEAST_SEVERE, STAGE_ENCODER, STAGE_FAST, Taxonomy, decide, intent
-from triage.classify.document import GIVEN, HITS, LANG, SPACES, STAGE, TEXT, WORDS
+from triage.classify.decide import (
+    LEAST_SEVERE,
+    STAGE_ENCODER,
+    STAGE_FAILED,
+    STAGE_FAST,
+    Taxonomy,
+    decide,
+    intent,
+)
+from triage.classify.document import GIVEN, HITS, LANG, STAGE, TEXT
 from triage.classify.encoder import Encoder
-from triage.classify.language import READ, identify
+from triage.classify.language import READ, UNKNOWN, identify
 from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
 from triage.classify.text import MAX_CHARS, Cleaned, clean
 from triage.classify.textcat import TextCat, best
 from triage.config import Topics
 from triage.core.errors import ConfigError
-from triage.core.types import UNSURE, Classification, DecidedBy, TopicScore
+from triage.core.types import UNSURE, Classification, DecidedBy, Intent, TopicScore
+
+log = logging.getLogger(__name__)
 
 MODEL = Path(__file__).with_name("model")
 BATCH = 2048
@@ -79,15 +90,39 @@ class Classifier:
         return decided
 
     def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
-        cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
+        """One message that cannot be decided is unsure with the stage `failed`; it does not stop the others."""
         with self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext():
-            docs = list(self._nlp.pipe(self._docs(cleaned, items), batch_size=256))
-            if self._cascade is not None:
-                self._cascade.read(docs)
-            return [
-                self._decide(doc, one, subject[:MAX_CHARS], text)
-                for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)
-            ]
+            try:
+                return self._decided(items)
+            except Exception as error:
+                if len(items) == 1:
+                    log.warning("a message could not be classified and is unsure: %s", type(error).__name__)
+                    return [self._failed(items[0][2])]
+        return [one for item in items for one in self._batch([item])]
+
+    def _decided(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+        cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
+        docs = list(self._nlp.pipe(self._docs(cleaned, items), batch_size=256))
+        if self._cascade is not None:
+            self._cascade.read(docs)
+        return [
+            self._decide(doc, one, subject[:MAX_CHARS], text)
+            for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)
+        ]
+
+    def _failed(self, lang: str) -> Classification:
+        return Classification(
+            topic=UNSURE,
+            topics=tuple([_score(topic, 0.0) for topic in self._topics]),
+            intent=Intent.COMPLAINT,
+            abstained=True,
+            evidence=(),
+            decided_by=DecidedBy.MODEL,
+            stage=STAGE_FAILED,
+            lang=lang or UNKNOWN,
+            model=self.model,
+            taxonomy=self.taxonomy,
+        )
 
     def _docs(self, cleaned: Iterable[Cleaned], items: Iterable[tuple[str, str, str]]) -> Iterable[Doc]:
         for one, (_, _, lang) in zip(cleaned, items, strict=True):
@@ -110,7 +145,7 @@ class Classifier:
         evidence = [quoter.rule(hit) for hit in hits[: explain.MOST_RULES]]
         if verdict.by is DecidedBy.MODEL and lang in READ and guess == best(doc.cats):
             given = notes[GIVEN](self._number[guess])
-            evidence += [quoter.word(*found) for found in explain.words(notes[WORDS], notes[SPACES], given)]
+            evidence += [quoter.word(*found) for found in explain.words(doc, given)]
         return Classification(
             topic=verdict.topic,
             topics=tuple([_score(topic, scores[topic]) for topic in ranked]),

@@ -1,6 +1,6 @@
 """The trainable spaCy component `triage_textcat`: calibrated topic scores in `doc.cats`, and what gave them.
 
-On disk it is a few small arrays (see linear.py and second.py) and `model.json` (topics, calibration, thresholds,
+On disk it is a few small arrays (see linear.py) and `model.json` (topics, calibration, thresholds,
 digest of the corpus). Scoring needs numpy alone; training is in training.py.
 """
 
@@ -30,7 +30,8 @@ _PLACEHOLDER = "triage_textcat is not trained; run `triage train`"
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What training found beside the weights. `encoder` names the sentence encoder that the second reader was
-    trained for (empty: there is none). `figures` are the cross-validated measurements of the training run."""
+    trained for (empty: there is none). `figures` are measurements on held-out messages: by `hands` (folds that other
+    hands wrote, which the calibration comes from) or `folds` (drawn at random), then by reader."""
 
     topics: list[str]
     corpus: str
@@ -68,17 +69,26 @@ def best(cats: dict[str, float], allowed: Iterable[str] | None = None) -> str:
     return max(keys, key=cats.__getitem__, default="")
 
 
-@Language.factory(
-    "triage_textcat", default_config={"folds": 5, "seed": 0, "regularisation": 3.0, "second": 1.0}
-)
+_TRAINING = {"folds": 5, "hands": 2, "seed": 0, "regularisation": 1.0, "shrinkage": 0.4}
+
+
+@Language.factory("triage_textcat", default_config=_TRAINING)
 class TextCat:
-    """The component. `folds`, `seed`, `regularisation` and `second` (C of the second reader) are for training only."""
+    """The component. What config.cfg declares beside its name is for training only (training.py)."""
 
     def __init__(
-        self, nlp: Language, name: str, folds: int, seed: int, regularisation: float, second: float
+        self,
+        nlp: Language,
+        name: str,
+        folds: int,
+        hands: int,
+        seed: int,
+        regularisation: float,
+        shrinkage: float,
     ) -> None:
         self.name = name
-        self.folds, self.seed, self.regularisation, self.second = folds, seed, regularisation, second
+        self.folds, self.hands, self.seed = folds, hands, seed
+        self.regularisation, self.shrinkage = regularisation, shrinkage
         self.model: Trained | None = None
 
     def initialize(

@@ -8,21 +8,31 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example as SpacyExample
 from spacy.util import load_config, load_model_from_config, registry
 
 from triage.classify import calibrate, corpus, pipeline
+from triage.classify.calibrate import Array, Flags, Judged
 from triage.classify.document import LANG, TEXT, WORDS
 from triage.classify.encoder import Encoder, load_encoder, shown
-from triage.classify.linear import Floats, Weights
+from triage.classify.fitting import (
+    Blend,
+    Choices,
+    Labels,
+    blend,
+    discriminant,
+    held_out,
+    margins,
+    other_hands,
+    random_folds,
+)
+from triage.classify.linear import Weights
 from triage.classify.matrix import Matrix
 from triage.classify.textcat import Head, Settings, TextCat, Trained
 from triage.classify.vectors import read as read_vectors
@@ -32,13 +42,7 @@ from triage.core.errors import ConfigError
 CONFIG = Path(__file__).with_name("config.cfg")
 
 HEAD_SCALE = 5.0
-"""What the encoder's vectors are multiplied by, so that one C suits both readers' features."""
-
-HEAD_WEIGHT = 2.0
-"""What the encoder's score counts beside the fast model's, when both are added."""
-
-Numbers = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.str_]
+"""What learning multiplies the encoder's vectors by, so that one prior suits both readers' features."""
 
 
 @registry.readers("triage.Corpus.v1")  # type: ignore[untyped-decorator,unused-ignore]
@@ -93,131 +97,104 @@ def write(nlp: Language, out: Path) -> None:
         shutil.move(Path(scratch) / "model", out)
 
 
-def _one_against_rest(x: Any, truth: Labels, topics: Sequence[str], **how: Any) -> tuple[Numbers, Numbers]:
-    """Coefficients (topic x column) and biases of balanced logistic regressions."""
-    from sklearn.linear_model import LogisticRegression
-
-    shared: dict[str, Any] = {"solver": "liblinear", "class_weight": "balanced", "max_iter": 1000}
-    made = [LogisticRegression(**shared, **how).fit(x, truth == topic) for topic in topics]
-    return np.vstack([m.coef_[0] for m in made]), np.array([m.intercept_[0] for m in made])
-
-
-def _fast(x: Any, truth: Labels, topics: Sequence[str], how: TextCat) -> tuple[Numbers, Numbers]:
-    return _one_against_rest(x, truth, topics, dual=True, C=how.regularisation, random_state=how.seed)
-
-
-def _second(vectors: Numbers, truth: Labels, topics: Sequence[str], how: TextCat) -> tuple[Numbers, Numbers]:
-    """The encoder's head. Its vectors all point one way, so their mean is taken off first."""
-    mean = vectors.mean(axis=0)
-    rows, bias = _one_against_rest(
-        (vectors - mean) * HEAD_SCALE, truth, topics, dual=False, C=how.second, random_state=how.seed
-    )
-    rows *= HEAD_SCALE
-    return rows * HEAD_WEIGHT, (bias - rows @ mean) * HEAD_WEIGHT
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """Raw scores of every message by models that did not see it: the fast one, and both readers together."""
-
-    fast: Floats
-    both: Floats | None
-
-
-def held_out(
-    matrix: Matrix,
-    vectors: Numbers | None,
-    truth: Labels,
-    strata: Labels,
-    topics: Sequence[str],
-    how: TextCat,
-) -> HeldOut:
-    """Scores over `how.folds` folds."""
-    from sklearn.model_selection import StratifiedKFold
-
-    fast = np.zeros((matrix.count, len(topics)), np.float32)
-    second = np.zeros_like(fast)
-    for seen, unseen in StratifiedKFold(how.folds, shuffle=True, random_state=how.seed).split(strata, strata):
-        x = matrix.rows(matrix.idf(seen))
-        rows, bias = _fast(x[seen], truth[seen], topics, how)
-        fast[unseen] = x[unseen] @ rows.T + bias
-        if vectors is not None:
-            rows, bias = _second(vectors[seen], truth[seen], topics, how)
-            second[unseen] = vectors[unseen] @ rows.T + bias
-    return HeldOut(fast=fast, both=fast + second if vectors is not None else None)
-
-
 def fit(docs: Sequence[Doc], how: TextCat, encoder: Encoder | None) -> Trained:
-    """Weights from all docs; calibration, thresholds and figures from held-out folds."""
+    """Weights from all docs; blend, calibration and thresholds from folds of other hands; figures from both folds."""
     from threadpoolctl import threadpool_limits
 
     truth = np.array([next(iter(doc.cats)) for doc in docs])
     langs = np.array([doc.user_data[LANG] for doc in docs])
     topics = sorted(set(truth.tolist()))
-    vectors = None
+    encoded = None
     if encoder is not None:
-        vectors = encoder.encode([shown(doc.user_data[TEXT]) for doc in docs]).astype(np.float64)
+        encoded = encoder.encode([shown(doc.user_data[TEXT]) for doc in docs]).astype(np.float64)
     matrix = Matrix([doc.user_data[WORDS] for doc in docs], read_vectors())
+    choices = Choices(regularisation=how.regularisation, shrinkage=how.shrinkage, seed=how.seed)
+    strata = np.char.add(langs, truth)
     with threadpool_limits(1):
-        scores = held_out(matrix, vectors, truth, np.char.add(langs, truth), topics, how)
-        judged = calibrate.judge(scores.fast, scores.both, topics, truth, _severe())
-        idf = matrix.idf(np.arange(len(docs)))
-        rows, bias = _fast(matrix.rows(idf), truth, topics, how)
-        seen, words = matrix.tables(rows, idf)
-        head = None
-        if vectors is not None:
-            head_rows, head_bias = _second(vectors, truth, topics, how)
-            head = Head(rows=head_rows.astype(np.float32), bias=head_bias.astype(np.float32))
-    read = [
-        corpus.Example(text=doc.user_data[TEXT], topic=topic, lang=lang)
-        for doc, topic, lang in zip(docs, truth.tolist(), langs.tolist(), strict=True)
-    ]
+        hands = held_out(matrix, encoded, truth, topics, other_hands(strata, how.hands), choices)
+        drawn = held_out(matrix, encoded, truth, topics, random_folds(strata, how.folds, how.seed), choices)
+        mix = blend(hands, np.searchsorted(np.array(topics), truth))
+        weights, head = _weights(matrix, encoded, truth, topics, choices, mix)
+    judged = calibrate.judge(mix.fast(hands), mix.both(hands), topics, truth, _severe())
+    again = calibrate.again(judged, mix.fast(drawn), mix.both(drawn))
     settings = Settings(
         topics=topics,
-        corpus=corpus.digest(read),
+        corpus=corpus.digest(_examples(docs)),
         examples=len(docs),
         fast=judged.fast,
         second=judged.second,
         encoder=encoder.name if encoder is not None else "",
-        figures=figures(judged, topics, truth, langs),
+        figures={
+            "hands": figures(judged, topics, truth, langs),
+            "folds": figures(again, topics, truth, langs),
+        },
     )
-    return Trained(
-        settings=settings, weights=Weights(seen=seen, vectors=words, bias=bias.astype(np.float32)), head=head
-    )
+    return Trained(settings=settings, weights=weights, head=head)
+
+
+def _weights(
+    matrix: Matrix, encoded: Array | None, truth: Labels, topics: Sequence[str], how: Choices, mix: Blend
+) -> tuple[Weights, Head | None]:
+    """The fast reader's two models as one table of weights, and the second reader's."""
+    idf, words = matrix.idf(np.arange(matrix.count)), len(matrix.keys)
+    x = matrix.rows(idf)
+    grams, gram_bias = margins(x[:, :words], truth, topics, how)
+    vectors, vector_bias = discriminant(x[:, words:].toarray(), truth, topics, how)
+    seen, spoken = matrix.tables(np.hstack([mix.grams * grams, mix.vectors * vectors]), idf)
+    bias = (mix.grams * gram_bias + mix.vectors * vector_bias).astype(np.float32)
+    head = None
+    if encoded is not None:
+        rows, head_bias = discriminant(encoded, truth, topics, how)
+        head = Head(
+            rows=(mix.second * rows).astype(np.float32), bias=(mix.second * head_bias).astype(np.float32)
+        )
+    return Weights(seen=seen, vectors=spoken, bias=bias), head
+
+
+def _examples(docs: Sequence[Doc]) -> list[corpus.Example]:
+    return [
+        corpus.Example(text=doc.user_data[TEXT], topic=next(iter(doc.cats)), lang=doc.user_data[LANG])
+        for doc in docs
+    ]
 
 
 def _severe() -> set[str]:
     return {key for key, topic in load_topics().topics.items() if topic.severity == 1}
 
 
-def figures(judged: calibrate.Judged, topics: Sequence[str], truth: Labels, langs: Labels) -> dict[str, Any]:
-    """What the held-out folds say: of the fast model alone, and of the cascade when there is one."""
-    found = {
-        f"fast_{name}": value
-        for name, value in _measured(judged.fast_chances, judged.fast_sure, topics, truth, langs).items()
-    }
-    if judged.cascade_chances is not None:
-        found |= _measured(judged.cascade_chances, judged.cascade_sure, topics, truth, langs)
-    return {name: round(value, 4) for name, value in found.items()}
+def figures(judged: Judged, topics: Sequence[str], truth: Labels, langs: Labels) -> dict[str, Any]:
+    """What held-out messages say: of the fast model alone, and of the cascade when there is one."""
+    found = {"fast": measured(judged.fast_chances, judged.fast_sure, topics, truth, langs)}
+    if judged.cascade_chances is not None and judged.cascade_sure is not None:
+        found["cascade"] = measured(judged.cascade_chances, judged.cascade_sure, topics, truth, langs)
+    return found
 
 
-def _measured(
-    chances: Any, sure: Any, topics: Sequence[str], truth: Labels, langs: Labels
-) -> dict[str, float]:
+def measured(
+    chances: Array, sure: Flags, topics: Sequence[str], truth: Labels, langs: Labels
+) -> dict[str, Any]:
+    """Figures of one reader; `f1` is by topic and language, `reliability` by tenth of the chance: how many, mean
+    chance, share right."""
     from sklearn.metrics import f1_score
 
     guess, top = np.array(topics)[chances.argmax(axis=1)], chances.max(axis=1)
     right = guess == truth
     surest = np.argsort(-top, kind="stable")[: len(top) // 2]
-    macro = {
-        f"macro_f1_{g}": float(f1_score(truth[langs == g], guess[langs == g], average="macro"))
-        for g in sorted(set(langs.tolist()))
+    by_lang = {
+        str(lang): f1_score(truth[langs == lang], guess[langs == lang], labels=topics, average=None)
+        for lang in np.unique(langs)
     }
-    return {
+    found = {
         "macro_f1": float(f1_score(truth, guess, average="macro")),
-        **macro,
+        **{f"macro_f1_{lang}": float(scores.mean()) for lang, scores in by_lang.items()},
         "unsure": float(1 - sure.mean()),
         "precision_when_sure": float(right[sure].mean()) if sure.any() else 0.0,
         "precision_surest_half": float(right[surest].mean()),
         "calibration_error": calibrate.calibration_error(top, right),
+    }
+    return {name: round(value, 4) for name, value in found.items()} | {
+        "f1": {
+            lang: dict(zip(topics, scores.round(4).tolist(), strict=True)) for lang, scores in by_lang.items()
+        },
+        "reliability": calibrate.reliability(top, right),
     }

@@ -62,7 +62,9 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Judged:
+class Judged:
+    """One message: its truth beside what was decided, and its truth beside the best guess with its chance."""
+
     truth: str
     decided: str
     forced_truth: str
@@ -88,18 +90,19 @@ def evaluate(classifier: Classifier, rows: Iterable[tuple[str, Any]]) -> list[Ev
     if not read:
         raise ConfigError("no rows to evaluate; give JSON lines with `text` and `topic`")
     decided = classifier.classify([item for item, _, _ in read])
-    by_lang: dict[str, list[_Judged]] = defaultdict(list)
+    by_lang: dict[str, list[Judged]] = defaultdict(list)
     everything = []
     for (item, right, accepted), one in zip(read, decided, strict=True):
-        judged = _judge(one, right, accepted)
+        judged = judge(one, right, accepted)
         everything.append(judged)
         by_lang[item[2] or one.lang].append(judged)
-    return [_figures("all", everything), *(_figures(lang, by_lang[lang]) for lang in sorted(by_lang))]
+    return [figures("all", everything), *(figures(lang, by_lang[lang]) for lang in sorted(by_lang))]
 
 
-def _judge(one: Classification, right: list[str], accepted: list[str]) -> _Judged:
+def judge(one: Classification, right: Sequence[str], accepted: Sequence[str]) -> Judged:
+    """A decision beside the right topics and all acceptable ones."""
     guess = one.topics[0]
-    return _Judged(
+    return Judged(
         truth=one.topic if one.topic in accepted else right[0],
         decided=one.topic,
         forced_truth=guess.topic if guess.topic in accepted else right[0],
@@ -109,7 +112,8 @@ def _judge(one: Classification, right: list[str], accepted: list[str]) -> _Judge
     )
 
 
-def _figures(name: str, rows: list[_Judged]) -> Evaluation:
+def figures(name: str, rows: Sequence[Judged]) -> Evaluation:
+    """Figures of messages that were judged."""
     acted = [r for r in rows if not r.abstained]
     surest = sorted(rows, key=lambda r: -r.chance)[: max(1, len(rows) // 2)]
     topics = per_topic([(r.truth, r.decided) for r in rows])

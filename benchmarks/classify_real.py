@@ -1,0 +1,142 @@
+"""Zero-shot on real messages: what a classifier trained on our corpus alone makes of ../shared/data.
+
+They are measured on when they are there; nothing is trained or tuned on them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.classify_peers import PEERS
+from triage.classify import corpus
+from triage.ops.evaluate import Judged, figures, judge, macro_f1, per_topic
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "messages.jsonl.gz"
+
+Figures = dict[str, Any]
+Judgements = dict[str, list[Judged]]
+
+
+class AsTheyArrive:
+    """A few messages a call, as on a quiet day, so that the budget of the second reader never ends."""
+
+    def __init__(self, classifier: Any) -> None:
+        self._classifier = classifier
+
+    def classify(self, items: Any) -> list[Any]:
+        """Decide triples, in order."""
+        return [
+            one
+            for first in range(0, len(items), 20)
+            for one in self._classifier.classify(items[first : first + 20])
+        ]
+
+
+def real_messages(per_source: int) -> dict[str, list[Figures]]:
+    """At most `per_source` English or French messages of every source, drawn with a fixed seed."""
+    found: dict[str, list[Figures]] = defaultdict(list)
+    with gzip.open(DATA, "rt", encoding="utf-8") as stream:
+        for row in map(json.loads, stream):
+            if row["lang"] in ("en", "fr"):
+                found[row["source"].split("/")[0]].append(row)
+    draw = np.random.default_rng(0)
+    return {
+        name: [rows[i] for i in sorted(draw.permutation(len(rows))[:per_source])]
+        for name, rows in sorted(found.items())
+    }
+
+
+def ours(classifier: Any, messages: dict[str, list[Figures]]) -> Judgements:
+    """Every message judged; a topic of `also_ok` is as good as the labelled one."""
+    found = {}
+    for name, rows in messages.items():
+        decided = classifier.classify([("", row["text"], "") for row in rows])
+        found[name] = [
+            judge(one, row["topics"], [*row["topics"], *row["also_ok"]])
+            for one, row in zip(decided, rows, strict=True)
+        ]
+    return found
+
+
+def peers(messages: dict[str, list[Figures]]) -> dict[str, dict[str, float]]:
+    """Macro-F1 of every peer by source, judged as ours are."""
+    examples = corpus.read()
+    found: dict[str, dict[str, float]] = {}
+    for peer, make in PEERS.items():
+        model = make().fit([e.text for e in examples], [e.topic for e in examples])
+        found[peer] = {}
+        for name, rows in messages.items():
+            guesses = model.predict([row["text"] for row in rows])
+            pairs = [
+                (g if g in (*r["topics"], *r["also_ok"]) else r["topics"][0], str(g))
+                for r, g in zip(rows, guesses, strict=True)
+            ]
+            found[peer][name] = macro_f1(per_topic(pairs))
+    return found
+
+
+def by_source(fast: Judgements, cascade: Judgements, beside: dict[str, dict[str, float]]) -> list[Figures]:
+    """Macro-F1 of the best guess per source, ours and the peers', and what the cascade would act on."""
+    table: list[Figures] = []
+    for name in fast:
+        alone, both = figures(name, fast[name]), figures(name, cascade[name])
+        table.append(
+            {
+                "source": name, "messages": both.messages,
+                "fast": alone.forced_macro_f1, "cascade": both.forced_macro_f1,
+                **{peer: scores[name] for peer, scores in beside.items()},
+                "fast coverage": alone.coverage, "fast precision": alone.precision,
+                "coverage": both.coverage, "precision": both.precision, "surest half": both.surest_half,
+            }
+        )  # fmt: skip
+    means = {k: float(np.mean([row[k] for row in table])) for k in list(table[0])[2:]}
+    return [*table, {"source": "mean", "messages": sum(r["messages"] for r in table), **means}]
+
+
+def by_topic(cascade: Judgements) -> list[Figures]:
+    """Per source and topic: how many, and precision, recall and F1 of the best guess and of the decisions."""
+    table = []
+    for name, rows in cascade.items():
+        decided = {t.topic: t for t in per_topic([(r.truth, r.decided) for r in rows])}
+        for t in per_topic([(r.forced_truth, r.guess) for r in rows]):
+            acted = decided.get(t.topic)
+            table.append(
+                {
+                    "source": name, "topic": t.topic, "messages": t.support,
+                    "precision": t.precision, "recall": t.recall, "F1": t.f1,
+                    "decided: precision": acted.precision if acted else "",
+                    "decided: recall": acted.recall if acted else "",
+                }
+            )  # fmt: skip
+    return table
+
+
+def heap(judged: Judgements) -> list[Judged]:
+    """Every source's messages, one after the other."""
+    return list(chain.from_iterable(judged.values()))
+
+
+def together(fast: Judgements, cascade: Judgements) -> list[Figures]:
+    """All messages as one heap."""
+    heaps = {"fast": heap(fast), "cascade": heap(cascade)}
+    return [
+        {"reader": name, "coverage": f.coverage, "precision": f.precision, "surest half": f.surest_half}
+        for name, rows in heaps.items()
+        for f in [figures(name, rows)]
+    ]
+
+
+def curve(rows: Sequence[Judged]) -> list[tuple[float, float]]:
+    """(coverage, precision of the best guess) when only the surest are decided, at every fiftieth."""
+    ranked = sorted(rows, key=lambda row: -row.chance)
+    right = np.cumsum([row.forced_truth == row.guess for row in ranked])
+    counts = [max(1, round(len(ranked) * share / 50)) for share in range(1, 51)]
+    return [(count / len(ranked), float(right[count - 1] / count)) for count in counts]

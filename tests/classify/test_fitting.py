@@ -1,0 +1,51 @@
+"""What training is made of: folds by other hands, estimators that add up, the blend of their scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from triage.classify.calibrate import reliability
+from triage.classify.fitting import Choices, HeldOut, blend, discriminant, other_hands
+
+HOW = Choices(regularisation=1.0, shrinkage=0.1, seed=0)
+
+
+def test_other_hands_are_runs_of_neighbouring_lines_of_every_file() -> None:
+    strata = np.array(["a"] * 4 + ["b"] * 6)
+    folds = other_hands(strata, 2)
+    assert [unseen.tolist() for _, unseen in folds] == [[0, 1, 4, 5, 6], [2, 3, 7, 8, 9]]
+    assert all(sorted([*seen, *unseen]) == list(range(10)) for seen, unseen in folds)
+
+
+def test_the_discriminant_gives_rare_topics_the_same_right() -> None:
+    draw = np.random.default_rng(0)
+    x = np.r_[draw.normal(0, 1, (300, 3)), draw.normal(2, 1, (20, 3))]
+    truth = np.array(["often"] * 300 + ["rare"] * 20)
+    rows, bias = discriminant(x, truth, ["often", "rare"], HOW)
+    scores = np.array([[1.0, 1.0, 1.0]]) @ rows.T + bias
+    assert scores[0, 0] == pytest.approx(scores[0, 1], abs=0.7)
+    right = np.array(["often", "rare"])[(x @ rows.T + bias).argmax(axis=1)] == truth
+    assert right[:300].mean() > 0.9
+    assert right[300:].mean() > 0.9
+
+
+def test_the_blend_trusts_the_part_that_knows() -> None:
+    draw = np.random.default_rng(0)
+    right = draw.integers(0, 3, 400)
+    knows = np.eye(3)[right] * 2 + draw.normal(0, 1, (400, 3))
+    noise = draw.normal(0, 1, (400, 3))
+    scores = HeldOut(
+        grams=knows.astype(np.float32),
+        vectors=noise.astype(np.float32),
+        second=(knows + draw.normal(0, 1, (400, 3))).astype(np.float32),
+    )
+    found = blend(scores, right)
+    assert found.vectors < found.grams / 4
+    assert blend(HeldOut(grams=scores.grams, vectors=scores.vectors, second=None), right).second == 0
+    assert np.allclose(found.both(scores), found.fast(scores) + found.second * scores.second, atol=1e-5)
+
+
+def test_reliability_by_hand() -> None:
+    chance, right = np.array([0.12, 0.18, 0.95, 1.0]), np.array([False, True, True, True])
+    assert reliability(chance, right) == [(2, 0.15, 0.5), (2, 0.975, 1.0)]
