@@ -2,7 +2,9 @@
 
 **When it is red:** `audit`: the log names conversations in the wrong place; run the DAG `replay` with
 `what = refresh`. `stall`: the log names accounts that were not collected for too long; look at their last
-`collect_<account>` run, and whether its DAG is paused.
+`collect_<account>` run, and whether its DAG is paused. `money`: X rests because the daily cap or the prepaid
+credits are used up; the log says which and what to do, `SELECT * FROM triage.spend` what it costs. Mail goes on.
+`upkeep`: Gmail would not renew its notifications (see "push" in docs/connect.md); polling goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -36,5 +38,21 @@ with DAG(
 
         tasks.stall()
 
+    @task(execution_timeout=timedelta(minutes=10))
+    def money():
+        """No account on X may rest because its daily cap or its credits are used up."""
+        from triage_airflow import tasks
+
+        tasks.money()
+
+    @task(execution_timeout=timedelta(minutes=10))
+    def upkeep():
+        """Gmail goes on telling of changes where it pushes; the ledger of units keeps a week."""
+        from triage_airflow import tasks
+
+        tasks.upkeep()
+
     audit()
     stall()
+    upkeep()
+    money()

@@ -1,5 +1,8 @@
 """One DAG per account of config/triage.yaml: pull what is new, page by page.
 
+It starts when its event trigger (see Assets) has found something, and by the timetable, which alone collects while
+no triggerer runs.
+
 **When it is red:** open the log of `pull`; its last line names the thing and the mend. A revoked token or a
 missing connection fails at once; a busy or broken service is retried and then left to the next run. Nothing is
 lost meanwhile: the cursor moves only together with the messages it passed.
@@ -9,10 +12,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, DeltaTriggerTimetable, task
 
-from triage.config import Account, load, parse_duration
+from triage.config import Account, Settings, load, parse_duration
 from triage_airflow.runtime import COLLECTED
+from triage_airflow.triggers import arrivals
 
 
 def _timetable(schedule: str) -> CronTriggerTimetable | DeltaTriggerTimetable:
@@ -22,19 +26,30 @@ def _timetable(schedule: str) -> CronTriggerTimetable | DeltaTriggerTimetable:
     return DeltaTriggerTimetable(parse_duration(schedule))
 
 
-def _collect_dag(account: Account) -> DAG:
+def _schedule(
+    account: Account, settings: Settings
+) -> CronTriggerTimetable | DeltaTriggerTimetable | AssetOrTimeSchedule:
+    """The timetable, and the event trigger unless `poll` is null."""
+    timetable = _timetable(account.schedule)
+    if account.poll is None:
+        return timetable
+    return AssetOrTimeSchedule(timetable=timetable, assets=[arrivals(account, settings)])
+
+
+def _collect_dag(account: Account, settings: Settings) -> DAG:
     with DAG(
         dag_id=f"collect_{account.name}",
         description=f"Pull new messages of {account.name} ({account.source})",
-        schedule=_timetable(account.schedule),
+        schedule=_schedule(account, settings),
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=2,  # one at work and one that waits for it, see pull
         tags=["inbox-triage", "collect", account.source],
         default_args={"owner": "inbox-triage", "retries": 3, "retry_delay": timedelta(seconds=20)},
         doc_md=__doc__,
     ) as dag:
-
-        @task(outlets=[COLLECTED], execution_timeout=timedelta(minutes=30))
+        # With one active run, a parse of this file while that run ends leaves Airflow 3.3 believing until the next
+        # parse (30 s) that the DAG is full (DagModel.exceeds_max_non_backfill). The task itself never overlaps.
+        @task(outlets=[COLLECTED], execution_timeout=timedelta(minutes=30), max_active_tis_per_dag=1)
         def pull(*, outlet_events=None):
             """Read the new messages of the account into the database."""
             from triage_airflow import tasks
@@ -45,5 +60,6 @@ def _collect_dag(account: Account) -> DAG:
     return dag
 
 
-for _account in load().triage.accounts:
-    globals()[f"collect_{_account.name}"] = _collect_dag(_account)
+_settings = load()
+for _account in _settings.triage.accounts:
+    globals()[f"collect_{_account.name}"] = _collect_dag(_account, _settings)

@@ -2,7 +2,8 @@
 
 **When it is red:** `classify` failed: the log's last line says why; the messages stay in the queue as *unsure*
 and are decided by the next run. `label` failed: the mailbox refused; what it refused stays in the outbox
-(`SELECT * FROM triage.label_outbox WHERE wanted <> applied AND NOT gone`) and is sent again by the next run.
+(`SELECT * FROM triage.label_outbox WHERE wanted <> applied AND NOT gone AND NOT held`) and is sent again by the
+next run. Rows that are `held` are as a person left them in Gmail, and stay so.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
-    from triage.sources.base import Credentials
+    from triage.sources.base import Credentials, SourceSettings
 
 
 class SourceHook(BaseHook):
@@ -28,22 +28,32 @@ class SourceHook(BaseHook):
 
         return credentials_of(self.conn_id, expected=self.conn_type)
 
-    def get_conn(self) -> Any:
-        """The source, able to ask its service; of triage.yaml only the prices are applied."""
+    def settings(self) -> SourceSettings:
+        """Of triage.yaml only the prices: a connection does not know which account uses it."""
         from triage.config import SourceQuota, load
-        from triage.ops.sources import build
         from triage.sources.base import SourceSettings
 
         quota = load().triage.quota.get(self.conn_type, SourceQuota())
-        settings = SourceSettings(account=self.conn_id, prices=quota.prices)
-        return build(self.conn_type, settings, self.credentials())
+        return SourceSettings(account=self.conn_id, prices=quota.prices)
+
+    def get_conn(self) -> Any:
+        """The source, able to ask its service."""
+        from triage.ops.sources import build
+
+        return build(self.conn_type, self.settings(), self.credentials())
 
     def test_connection(self) -> tuple[bool, str]:
-        """Airflow's test button: True and who we are, or False and the mend."""
+        """Airflow's test button: True and what the doctor found (who we are first), or False and the mends."""
+        from triage.ops.doctor import checkup
+
         try:
-            return True, str(self.get_conn().whoami())
+            found = checkup(self.conn_type, self.settings(), self.credentials()).findings
         except Exception as error:  # the form shows the sentence, whatever went wrong
             return False, str(error)
+        wrong = [finding for finding in found if finding.state == "bad"]
+        return not wrong, "; ".join(
+            f"{finding.text} ({finding.mend})" if finding.mend else finding.text for finding in wrong or found
+        )
 
 
 class GmailHook(SourceHook):

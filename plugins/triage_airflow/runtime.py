@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
     from triage.config import Account, Settings
     from triage.ops.report import Report
+    from triage.sources.base import Credentials
+    from triage.sources.gmail_push import Push
 
 MESSAGES = Asset("triage/messages")
 """Changes whenever something was collected; starts the DAG `triage`."""
@@ -21,10 +24,16 @@ MESSAGES = Asset("triage/messages")
 COLLECTED = AssetAlias("triage-collected")
 """Resolves to MESSAGES only when a run gave the next step something to do."""
 
+LONG = timedelta(seconds=60)
+"""What Airflow's own retries cover: three of 20 seconds."""
+
 
 @contextmanager
 def task_errors() -> Iterator[None]:
-    """Fatal and ConfigError fail at once (a retry cannot help); Retry is retried by Airflow."""
+    """Fatal and ConfigError fail at once (a retry cannot help); Retry is retried by Airflow.
+
+    Who asks for more patience than a retry has is given it: the task rests, in no process, until that moment.
+    """
     from triage.core.errors import ConfigError, Fatal, Retry
 
     try:
@@ -32,6 +41,10 @@ def task_errors() -> Iterator[None]:
     except (Fatal, ConfigError) as error:
         raise AirflowFailException(str(error)) from error
     except Retry as error:
+        if error.after > LONG:
+            until = datetime.now(UTC) + error.after
+            print(f"{error}; Airflow tries again at {until:%Y-%m-%d %H:%M:%S} UTC")
+            raise AirflowRescheduleException(until) from error
         raise AirflowException(f"{error}; Airflow tries again") from error
 
 
@@ -47,21 +60,36 @@ def database() -> Iterator[Connection]:
 
 def source_of(account: Account, settings: Settings, connection: Connection) -> Any:
     """The source of one account, with its credentials and what the store knows already."""
+    from triage.ops.sources import for_account
+
+    return for_account(connection, account, settings, _credentials(account))
+
+
+def push_of(account: Account) -> Push | None:
+    """What to wait on between two looks at an account that pushes; None: it does not."""
+    from triage.ops.sources import push_of as push
+
+    return push(account, _credentials(account)) if account.push else None
+
+
+def _credentials(account: Account) -> Credentials:
+    """What the account's connection holds. Raises ConfigError with the place that names it."""
     from triage.config import place_of
     from triage.core.errors import ConfigError
-    from triage.ops.sources import for_account
     from triage_airflow.connections import credentials_of
 
     try:
-        credentials = credentials_of(account.connection, expected=account.source)
+        return credentials_of(account.connection, expected=account.source)
     except ConfigError as error:
         raise ConfigError(f"{place_of(account.name, 'connection')}: {error}") from None
-    return for_account(connection, account, settings, credentials)
 
 
-def announce(report: Report, events: Any) -> dict[str, Any]:
-    """Print the one line, and put the figures on the asset event when there is something to do."""
+def announce(report: Report, events: Any, *, waits: bool = False) -> dict[str, Any]:
+    """Print the one line, and put the figures on the asset event when there is something to do.
+
+    `waits`: there is, though this run changed nothing: what the event trigger stored, or an earlier run left.
+    """
     print(report)
-    if report.changed:
+    if report.changed or waits:
         events[COLLECTED].add(MESSAGES, extra=report.figures())
     return report.figures()

@@ -11,27 +11,36 @@ from triage_airflow.runtime import announce, database, source_of, task_errors
 def pull(account_name: str, events: Any) -> dict[str, Any]:
     """Collect one account."""
     from triage.config import load
+    from triage.ops import spend
     from triage.ops.collect import collect
-    from triage.ops.sources import quota_of
+    from triage.ops.look import waits
+    from triage.ops.sources import limits_of
 
     with task_errors(), database() as connection:
         settings = load()
         account = settings.triage.account(account_name)
         source = source_of(account, settings, connection)
-        limit = quota_of(account, settings).units_per_minute
-        return announce(collect(connection, source, account.name, units_per_minute=limit), events)
+        limits = limits_of(account, settings)
+        report = collect(connection, source, account.name, **limits)
+        if account.read == "mentions":
+            report.notes.append(f"{spend.count(connection, source, account.name)} minutes counted, not read")
+        return announce(report, events, waits=waits(connection, account.name))
 
 
 def classify() -> dict[str, Any]:
     """Decide what has no decision yet."""
-    from triage.classify import load_classifier
     from triage.config import load
     from triage.ops.classify import classify as decide
+    from triage.ops.hours import sync_hours
+    from triage.ops.models import load_in_force
+    from triage.ops.second_opinion import load_opinions
 
     with task_errors(), database() as connection:
         settings = load()
-        classifier = load_classifier(settings.topics, cascade=settings.triage.encoder)
-        report = decide(connection, classifier, settings.topics)
+        sync_hours(connection, settings.triage.calendar)
+        opinions = load_opinions(settings.triage.second_opinion, settings.topics)
+        classifier = load_in_force(connection, settings)
+        report = decide(connection, classifier, settings.topics, opinions=opinions)
         print(report)
         return report.figures()
 
@@ -41,14 +50,14 @@ def label(account_name: str) -> dict[str, Any]:
     from triage.config import load
     from triage.ops.label import label as send
     from triage.ops.label import label_names
-    from triage.ops.sources import quota_of
+    from triage.ops.sources import limits_of
 
     with task_errors(), database() as connection:
         settings = load()
         account = settings.triage.account(account_name)
         source = source_of(account, settings, connection)
-        limit = quota_of(account, settings).units_per_minute
-        report = send(connection, source, account.name, label_names(settings), units_per_minute=limit)
+        limits = limits_of(account, settings)
+        report = send(connection, source, account.name, label_names(settings), **limits)
         print(report)
         return report.figures()
 
@@ -74,6 +83,33 @@ def stall() -> None:
         triage = load().triage
         stalled(connection, accounts=[a.name for a in triage.accounts], after=triage.care.stalled_after)
         print("stall: every account was collected in time")
+
+
+def money() -> None:
+    """Print what X costs, and check that it does not rest for want of money."""
+    from triage.config import load
+    from triage.ops.spend import report
+
+    with task_errors(), database() as connection:
+        for line in report(connection, [a.name for a in load().triage.accounts if a.source == "x"]):
+            print(f"money: {line}")
+
+
+def upkeep() -> None:
+    """Renew Gmail's promise to push, and drop what the ledger of units no longer needs."""
+    from triage.config import load
+    from triage.ops.care import LEDGER_KEPT, renew_watch, tidy
+    from triage.ops.sources import limits_of
+
+    with task_errors(), database() as connection:
+        settings = load()
+        print(f"upkeep: {tidy(connection, keep=LEDGER_KEPT)} old rows of the ledger of units dropped")
+        for account in settings.triage.accounts:
+            if account.push is not None:
+                source = source_of(account, settings, connection)
+                rates = limits_of(account, settings)
+                until = renew_watch(connection, source, account.name, account.push.topic, **rates)
+                print(f"upkeep: {account.name} is watched until {until:%Y-%m-%d %H:%M} UTC")
 
 
 def replay(what: str, since: str, account_name: str, events: Any) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from tests.dags import sandbox
-from triage.config import load
+from triage.config import Account, load
 
 CONFIG = sandbox.ROOT / "config"
 ACCOUNTS = load(CONFIG).triage.accounts
 COLLECT = [f"collect_{account.name}" for account in ACCOUNTS]
-DAG_IDS = [*COLLECT, "triage", "care", "replay"]
+DAG_IDS = [*COLLECT, "triage", "care", "learn", "replay"]
 
 
 def test_every_file_imports_without_error(bag: Any) -> None:
@@ -43,7 +44,9 @@ class TestEveryDag:
 
     def test_runs_never_overlap_or_pile_up(self, bag: Any, dag_id: str) -> None:
         dag = bag.dags[dag_id]
-        assert dag.max_active_runs == 1
+        alone = dag.max_active_runs == 1 or all(task.max_active_tis_per_dag == 1 for task in dag.tasks)
+        assert alone
+        assert dag.max_active_runs <= 2
         assert dag.catchup is False
 
     def test_every_task_is_bounded_and_decides_about_retries(self, bag: Any, dag_id: str) -> None:
@@ -68,14 +71,57 @@ def _schedule(dag: Any) -> tuple[str, list[str]]:
 @pytest.mark.parametrize(
     ("dag_id", "cron", "assets"),
     [
-        *((f"collect_{account.name}", account.schedule, []) for account in ACCOUNTS),
+        *((f"collect_{a.name}", a.schedule, [f"triage/arrivals/{a.name}"]) for a in ACCOUNTS),
         ("triage", "*/5 * * * *", ["triage/messages"]),
         ("care", "*/10 * * * *", []),
+        ("learn", "15 3 * * *", []),
         ("replay", "", []),
     ],
 )
 def test_schedules_hold_no_surprise(bag: Any, dag_id: str, cron: str, assets: list[str]) -> None:
     assert _schedule(bag.dags[dag_id]) == (cron, assets)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: account.name)
+def test_an_account_has_one_event_trigger_and_the_timetable_beside_it(bag: Any, account: Account) -> None:
+    """As the scheduler reads them back, in every process the same: a trigger that differs is another trigger."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    written = DagSerialization.to_dict(bag.dags[f"collect_{account.name}"])
+    timetable = DagSerialization.from_dict(json.loads(json.dumps(written))).timetable
+    assert timetable.timetable.serialize()["expression"] == account.schedule
+    (asset,) = timetable.asset_condition.objects
+    (watcher,) = asset.watchers
+    assert account.poll is not None
+    assert watcher.trigger["classpath"] == "triage_airflow.triggers.ArrivalTrigger"
+    assert watcher.trigger["kwargs"]["account"] == account.name
+    assert watcher.trigger["kwargs"]["poll"] == account.poll.total_seconds()
+    told = {"AIRFLOW_HOME": str(sandbox.home()), "PYTHONHASHSEED": "1"}
+    other = sandbox.python(DIGESTS.format(account=account.name), **told)
+    assert other.stdout.splitlines()[-1:] == [watcher.trigger["kwargs"]["settings"]], other.stderr
+
+
+DIGESTS = """
+from triage.config import Account, load
+from triage_airflow.triggers import arrivals
+settings = load()
+print(arrivals(settings.triage.account("{account}"), settings).watchers[0].trigger.settings)
+"""
+
+
+def test_without_poll_there_is_the_timetable_alone(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    text = (CONFIG / "triage.yaml").read_text(encoding="utf-8")
+    assert "    poll: 5s\n" in text
+    (tmp_path / "triage.yaml").write_text(
+        text.replace("    poll: 5s\n", "    poll: null\n"), encoding="utf-8"
+    )
+    (tmp_path / "topics.yaml").symlink_to(CONFIG / "topics.yaml")
+    monkeypatch.setenv("TRIAGE_CONFIG", str(tmp_path))
+    bag = DagBag(sandbox.DAGS / "collect.py")
+    assert bag.import_errors == {}
+    assert _schedule(bag.dags["collect_care"]) == ("* * * * *", [])
 
 
 @pytest.mark.parametrize("dag_id", [*COLLECT, "replay"])
@@ -107,7 +153,7 @@ def test_replay_refuses_what_it_does_not_know(bag: Any) -> None:
 
 EVERY_MINUTE = 'schedule: "* * * * *"'
 BROKEN = {
-    "unknown topic": ("triage.yaml", EVERY_MINUTE, "topic: defect", "unknown topic 'defect'; choose one of"),
+    "unknown setting": ("triage.yaml", EVERY_MINUTE, "topic: defect", "no such setting; remove it"),
     "two accounts of one name": ("triage.yaml", "volmera_x", "care", "two accounts are named 'care'; rename"),
     "no connection": (
         "triage.yaml",

@@ -18,8 +18,9 @@ import pytest
 import demo.gmail
 import demo.x
 from demo.common.serving import Server
+from tests.builders import decision
 from tests.dags import sandbox
-from triage.store import db
+from triage.store import conversations, db
 
 MAILBOX = "care@volmera.example"
 
@@ -177,7 +178,8 @@ def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixt
     assert len(stage.labels("burnt")) == 2, "and the topic's own"
     assert stage.labels("news") == set()
 
-    assert _tries(stage.run("care")) == {"audit": ("success", 1), "stall": ("success", 1)}
+    watched = ("audit", "stall", "money", "upkeep")
+    assert _tries(stage.run("care")) == dict.fromkeys(watched, ("success", 1))
     assert "audit: collected 3, answered 0, waiting 3, dismissed 0, queue_rows 3" in capfd.readouterr().out
 
 
@@ -310,6 +312,48 @@ def test_a_broken_service_is_tried_again_and_nothing_is_lost(
     assert "Airflow tries again" in out
     assert _tries(run) == {"pull": ("success", 2)}
     assert stage.rows("SELECT count(*) AS n FROM triage.message") == [{"n": 3}]
+
+
+def test_who_asks_for_long_patience_is_given_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The task rests until the moment that Gmail named, and uses up no retry."""
+    from triage_airflow import runtime
+
+    monkeypatch.setattr(runtime, "LONG", timedelta(0))
+    _fill(stage)
+    stage.gmail.control(
+        "faults", {"kind": "status", "method": "gmail.users.getProfile", "status": 429, "retry_after": 3}
+    )
+    began = datetime.now(UTC)
+    run = stage.run("collect_care", retries=0)
+    assert _tries(run) == {"pull": ("success", 1)}
+    assert "Airflow tries again at 20" in capfd.readouterr().out
+    assert datetime.now(UTC) - began >= timedelta(seconds=3)
+    assert stage.rows("SELECT count(*) AS n FROM triage.message") == [{"n": 3}]
+
+
+def test_what_a_look_stored_is_announced_by_the_collect_that_follows(stage: Stage) -> None:
+    """X is read where it is listed: the event trigger stores, `pull` finds nothing left and wakes `triage`."""
+    from triage.config import load
+    from triage.ops.look import look
+    from triage_airflow.runtime import database, source_of
+
+    _fill(stage)
+    settings = load()
+    before = len(_events())
+    with database() as connection:
+        source = source_of(settings.triage.account("volmera_x"), settings, connection)
+        sight = look(connection, source, "volmera_x")
+        assert sight
+        assert (sight.arrived, sight.stored) == (True, 1)
+        stage.run("collect_volmera_x")
+        assert [(dag, figures["kept"]) for dag, figures in _events()[before:]] == [("collect_volmera_x", 0)]
+        with db.transaction(connection):
+            found = conversations.undecided(connection, limit=9)
+            conversations.decide(connection, [(row["id"], decision()) for row in found])
+    stage.run("collect_volmera_x")
+    assert len(_events()) == before + 1, "once it is decided nobody is woken for it"
 
 
 def test_a_database_that_is_away_is_waited_for(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import shutil
 import signal
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from demo.progress import Watch
 from demo.story import MAILBOX
 from tests.e2e.live import Demo, connections, demo, eventually
 from triage.store import db
@@ -152,7 +155,54 @@ def _talks_to(process: psutil.Process, port: int) -> bool:
     )
 
 
+def _brought(live: Demo) -> list[str]:
+    """How the runs began that brought mail, newest first: `asset_triggered` or `scheduled`."""
+    try:
+        events = live.api("assets/events?order_by=-timestamp&limit=100&source_dag_id=collect_care")
+    except urllib.error.HTTPError:  # Airflow 3.3: 500 while a run that an event created has not started
+        return []
+    return [e["source_run_id"].split("__")[0] for e in events["asset_events"] if e["extra"].get("kept")]
+
+
+def test_a_mail_comes_by_the_event_trigger(live: Demo) -> None:
+    """The demo's timetable is nearly as fast, so mails arrive until the trigger was first."""
+    before = len(_brought(live))
+    sent: list[str] = []
+
+    def brought() -> bool:
+        if "asset_triggered" in (found := _brought(live))[: len(found) - before]:
+            return True
+        if len(sent) < 20:
+            mail = _mail(f"T{len(sent)} <t{len(sent)}@post.example>", f"Is my mixer number {len(sent)} safe?")
+            sent.append(_deliver(live, mail)["threadId"])
+        time.sleep(2.5)
+        return False
+
+    eventually(brought, "a run of collect_care that its event trigger started, with a mail in it")
+    eventually(lambda: all(UNANSWERED in _labels(live, thread) for thread in sent), "their labels")
+
+
+def test_without_a_triggerer_the_timetable_collects(live: Demo) -> None:
+    triggerers = [p for p in live.family() if _is_triggerer(p)]
+    assert triggerers
+    for process in [*(c for p in triggerers for c in p.children(recursive=True)), *triggerers]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    mail = _mail("Ulla <ulla@post.example>", "Is my mixer safe without a triggerer?")
+    thread = _deliver(live, mail)["threadId"]
+    eventually(lambda: UNANSWERED in _labels(live, thread), "the label of a mail that arrived after the kill")
+    eventually(lambda: _brought(live)[:1] == ["scheduled"], "the run that brought it")
+
+
+def _is_triggerer(process: psutil.Process) -> bool:
+    try:
+        return any("triggerer" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_ctrl_c_ends_everything_and_a_second_run_adds_nothing(live: Demo, state: Path) -> None:
+    eventually(lambda: Watch(_dsn(state)).counts().settled, "everything is decided, every label is sent")
     family = live.family()
     assert live.process is not None
     live.process.send_signal(signal.SIGINT)
