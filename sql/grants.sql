@@ -34,4 +34,5 @@ REVOKE EXECUTE ON FUNCTION triage.refresh, triage.judge, triage.priority,
     triage.settle, triage.hold FROM triage_responder, triage_reader;
 GRANT EXECUTE ON FUNCTION triage.claim, triage.take, triage.renew, triage.release, triage.answer, triage.dismiss, triage.snooze,
     triage.relabel, triage.note, triage.history, triage.deeds, triage.actor TO triage_responder;
-GRANT EXECUTE ON FUNCTION triage.my_accounts TO triage_responder, triage_reader;
+GRANT SELECT ON triage.open_hours TO triage_responder, triage_reader;  -- a view's functions run as its reader
+GRANT EXECUTE ON FUNCTION triage.my_accounts, triage.open_seconds, triage.open_between TO triage_responder, triage_reader;

@@ -1334,11 +1334,19 @@ CREATE INDEX reply_open ON triage.reply USING btree (id) WHERE (state = ANY (ARR
 
 CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
+CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) WHERE (cluster IS NOT NULL);
+
 CREATE INDEX unanswered_queue_free ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE (lease_until IS NULL);
+
+CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id);
 
 CREATE INDEX unanswered_queue_leased ON triage.unanswered_queue USING btree (lease_until) WHERE (lease_until IS NOT NULL);
 
 CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id);
+
+CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE (snoozed_until IS NOT NULL);
+
+CREATE INDEX unanswered_queue_source ON triage.unanswered_queue USING btree (source, priority, due_at, conversation_id);
 
 CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id);
 

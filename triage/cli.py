@@ -8,7 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from triage import cli_classify, cli_mail, cli_pipeline, cli_queue
+from triage import (
+    cli_access,
+    cli_classify,
+    cli_connect,
+    cli_doctor,
+    cli_learn,
+    cli_mail,
+    cli_pipeline,
+    cli_queue,
+)
 from triage.core.errors import ConfigError, TriageError
 
 
@@ -20,7 +29,16 @@ def parser() -> argparse.ArgumentParser:
         epilog='example: echo \'{"id": 1, "text": "The mixer cut my hand"}\' | triage classify',
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (cli_classify, cli_mail, cli_queue, cli_pipeline):
+    for module in (
+        cli_classify,
+        cli_mail,
+        cli_queue,
+        cli_pipeline,
+        cli_connect,
+        cli_doctor,
+        cli_learn,
+        cli_access,
+    ):
         module.add_parsers(commands)
     return top
 

@@ -1,10 +1,8 @@
-"""`triage migrate | collect | label | decide | audit | replay | doctor | demo`: the pipeline by hand."""
+"""`triage migrate | collect | label | decide | audit | replay | demo`: the pipeline by hand."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,9 +13,6 @@ from triage.config import Account, Settings, load
 from triage.core.errors import ConfigError
 from triage.sources.base import Credentials
 from triage.store import db
-
-CONNECTION_VARIABLE = "AIRFLOW_CONN_{}"
-"""Airflow's own way to give a connection by environment variable, in JSON; the terminal reads the same."""
 
 
 def add_parsers(commands: Any) -> None:
@@ -42,7 +37,6 @@ def add_parsers(commands: Any) -> None:
     what.add_argument(
         "--resync", metavar="ACCOUNT", help="read the account's window again at the next collect"
     )
-    _add(commands, "doctor", _doctor, "check configuration, database and connections", "triage doctor")
     one = _add(
         commands, "demo", _demo, "the whole pipeline with stand-ins for Gmail and X", "triage demo --once"
     )
@@ -64,24 +58,9 @@ def dsn(args: argparse.Namespace) -> str:
 
 
 def _credentials(account: Account) -> Credentials:
-    variable = CONNECTION_VARIABLE.format(account.connection.upper())
-    try:
-        given = json.loads(os.environ[variable])
-    except KeyError:
-        raise ConfigError(
-            f"connection {account.connection!r} is not known here; in a terminal set {variable} to the same JSON "
-            "that Airflow takes"
-        ) from None
-    except ValueError as error:
-        raise ConfigError(
-            f'{variable} is not JSON ({error}); write {{"conn_type": "{account.source}", …}}'
-        ) from None
-    extra = given.get("extra") or {}
-    return Credentials(
-        login=given.get("login") or "",
-        password=given.get("password") or "",
-        extra=json.loads(extra) if isinstance(extra, str) else extra,
-    )
+    from triage.ops.connections import find
+
+    return find(account.connection, account.source).credentials
 
 
 def _chosen(settings: Settings, names: list[str]) -> list[Account]:
@@ -99,31 +78,34 @@ def _migrate(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace) -> int:
     from triage.ops.collect import collect
-    from triage.ops.sources import for_account, quota_of
+    from triage.ops.sources import for_account, limits_of
 
     settings = load()
     with db.connect(dsn(args)) as connection:
         for account in _chosen(settings, args.account):
             source = for_account(connection, account, settings, _credentials(account))
-            limit = quota_of(account, settings).units_per_minute
-            print(collect(connection, source, account.name, units_per_minute=limit))
+            limits = limits_of(account, settings)
+            print(collect(connection, source, account.name, **limits))
     return 0
 
 
 def _decide(args: argparse.Namespace) -> int:
-    from triage.classify import load_classifier
     from triage.ops.classify import classify
+    from triage.ops.hours import sync_hours
+    from triage.ops.models import load_in_force
+    from triage.ops.second_opinion import load_opinions
 
     settings = load()
-    classifier = load_classifier(settings.topics, cascade=settings.triage.encoder)
+    opinions = load_opinions(settings.triage.second_opinion, settings.topics)
     with db.connect(dsn(args)) as connection:
-        print(classify(connection, classifier, settings.topics))
+        sync_hours(connection, settings.triage.calendar)
+        print(classify(connection, load_in_force(connection, settings), settings.topics, opinions=opinions))
     return 0
 
 
 def _label(args: argparse.Namespace) -> int:
     from triage.ops.label import label, label_names
-    from triage.ops.sources import for_account, quota_of
+    from triage.ops.sources import for_account, limits_of
 
     settings = load()
     with db.connect(dsn(args)) as connection:
@@ -131,8 +113,8 @@ def _label(args: argparse.Namespace) -> int:
             source = for_account(connection, account, settings, _credentials(account))
             if not hasattr(source, "apply"):
                 continue
-            limit = quota_of(account, settings).units_per_minute
-            print(label(connection, source, account.name, label_names(settings), units_per_minute=limit))
+            limits = limits_of(account, settings)
+            print(label(connection, source, account.name, label_names(settings), **limits))
     return 0
 
 
@@ -178,36 +160,6 @@ def _date(text: str) -> datetime:
             f"{text!r} is not a date; write it as 2026-11-22 or 2026-11-22T08:00+01:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _doctor(args: argparse.Namespace) -> int:
-    settings = load()
-    print(
-        f"configuration: {len(settings.triage.accounts)} accounts, {len(settings.topics.topics)} topics: good"
-    )
-    trouble = 0
-    for account in settings.triage.accounts:
-        trouble += _check_account(account, settings)
-    with db.connect(dsn(args)) as connection:
-        version = db.rows(connection, "SHOW server_version")[0]["server_version"]
-    print(f"database: PostgreSQL {version}: good")
-    return 1 if trouble else 0
-
-
-def _check_account(account: Account, settings: Settings) -> int:
-    from triage.core.errors import TriageError
-    from triage.ops.sources import build, quota_of
-    from triage.sources.base import SourceSettings
-
-    try:
-        asked = SourceSettings(
-            account=account.name, addresses=account.addresses, prices=quota_of(account, settings).prices
-        )
-        print(f"{account.name}: {build(account.source, asked, _credentials(account)).whoami()}: good")
-    except TriageError as error:
-        print(f"{account.name}: {error}")
-        return 1
-    return 0
 
 
 def _demo(args: argparse.Namespace) -> int:

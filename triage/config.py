@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from triage.config_hours import Hours
 from triage.core.errors import ConfigError
+from triage.core.hours import Calendar
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -173,6 +174,11 @@ class Triage(_Strict):
     quota: Mapping[str, SourceQuota] = {}
     care: Care = Care()
     hours: Hours | None = None
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """When the team is there; None: around the clock."""
+        return self.hours.calendar if self.hours else None
 
     def account(self, name: str) -> Account:
         """The account of that name, or a ConfigError that lists the ones there are."""

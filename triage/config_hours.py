@@ -21,7 +21,7 @@ def _spans(value: Any) -> Any:
     """`09:00-12:00, 14:00-18:00` as pairs of times; 24:00 closes at midnight."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no opening hours; write 09:00-18:00 in quotes")
-    found = []
+    found: list[Span] = []
     for part in filter(None, (p.strip() for p in value.split(","))):
         match = _SPAN.fullmatch(part)
         numbers = [int(n) for n in match.groups()] if match else []

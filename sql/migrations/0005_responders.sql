@@ -60,6 +60,13 @@ CREATE INDEX unanswered_queue_free ON triage.unanswered_queue (priority, due_at,
 CREATE INDEX unanswered_queue_leased ON triage.unanswered_queue (lease_until) WHERE lease_until IS NOT NULL;
 DROP INDEX triage.unanswered_queue_topic;
 CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue (topic, priority, due_at, conversation_id);
+-- What the queue is looked at by, each in its order.
+CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue (lang, priority, due_at, conversation_id);
+CREATE INDEX unanswered_queue_source ON triage.unanswered_queue (source, priority, due_at, conversation_id);
+CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue (cluster, priority, due_at, conversation_id)
+    WHERE cluster IS NOT NULL;
+CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue (priority, due_at, conversation_id)
+    WHERE snoozed_until IS NOT NULL;
 
 -- Checking each line's conversation costs more than writing it, and every writer has that conversation locked.
 ALTER TABLE triage.audit DROP CONSTRAINT audit_conversation_id_fkey;

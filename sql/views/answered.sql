@@ -1,5 +1,6 @@
 -- Where each answered conversation was answered: the reply itself, wherever it was written, or what a responder told.
-CREATE OR REPLACE VIEW triage.answered AS
+-- A barrier: no function of the reader's sees a row before the reader's accounts are chosen.
+CREATE OR REPLACE VIEW triage.answered WITH (security_barrier) AS
 SELECT c.id AS conversation_id, c.source, c.account, c.key AS conversation, c.topic,
        coalesce(r.sent_at, told.at) AS answered_at,
        coalesce(nullif(r.author_name, ''), r.author, told.by) AS answered_by,

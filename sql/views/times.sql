@@ -1,6 +1,6 @@
 -- How long people waited. A spell is the time from the first message that nobody had answered to what settled it:
 -- the first human reply after it, a responder's word, a dismissal, or the deletion of what was asked.
-CREATE OR REPLACE VIEW triage.spell AS
+CREATE OR REPLACE VIEW triage.spell WITH (security_barrier) AS
 WITH asked AS (
     SELECT m.conversation_id, m.sent_at, m.bare_thanks, m.id, coalesce(d.topic, 'unsure') AS topic,
            least(reply.at, told.at, m.deleted_at) AS ended_at,
@@ -31,7 +31,7 @@ COMMENT ON VIEW triage.spell IS 'Each time somebody waited. topic: of its first 
 -- First response by topic and channel over the last 30 days: human replies only, those still waiting count with the
 -- time they have waited so far; dismissals, withdrawals and bare thanks were nothing to respond to. open_: counted in
 -- opening hours, which are the same where there is no calendar.
-CREATE OR REPLACE VIEW triage.response_times AS
+CREATE OR REPLACE VIEW triage.response_times WITH (security_barrier) AS
 SELECT topic, source, count(*) AS spells, count(ended_at) AS answered, count(*) - count(ended_at) AS waiting,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(ended_at, now()) - started_at) AS p50,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY coalesce(ended_at, now()) - started_at) AS p90,
@@ -42,10 +42,10 @@ WHERE started_at > now() - interval '30 days' AND NOT only_thanks
   AND coalesce(ended_by, 'waiting') IN ('reply', 'told', 'waiting')
 GROUP BY topic, source;
 
-CREATE OR REPLACE VIEW triage.answered_today AS
+CREATE OR REPLACE VIEW triage.answered_today WITH (security_barrier) AS
 SELECT * FROM triage.answered WHERE answered_at >= date_trunc('day', now());
 
-CREATE OR REPLACE VIEW triage.backlog AS
+CREATE OR REPLACE VIEW triage.backlog WITH (security_barrier) AS
 SELECT topic, source, count(*) AS waiting, count(*) FILTER (WHERE due_at < now()) AS overdue,
        min(waiting_since) AS oldest, percentile_cont(0.9) WITHIN GROUP (ORDER BY now() - waiting_since) AS p90_age
 FROM triage.unanswered_queue

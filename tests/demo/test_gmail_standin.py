@@ -98,7 +98,9 @@ def test_search_operators(stand: Stand) -> None:
 
 
 def test_search_groups(stand: Stand) -> None:
-    ids = [item["id"] for item in stand.put(*[mail(f"{a} {b}") for a in ("red", "blue") for b in ("cat", "dog")])]
+    ids = [
+        item["id"] for item in stand.put(*[mail(f"{a} {b}") for a in ("red", "blue") for b in ("cat", "dog")])
+    ]
     names = dict(zip(ids, ("red cat", "red dog", "blue cat", "blue dog"), strict=True))
 
     def found(q: str) -> set[str]:
@@ -324,9 +326,14 @@ def test_threads_list_and_get(stand: Stand) -> None:
 
 
 def test_watch_and_stop(stand: Stand) -> None:
-    topic = {"topic": "projects/brixel-care/topics/mail", "subscription": "projects/brixel-care/subscriptions/us"}
+    topic = {
+        "topic": "projects/brixel-care/topics/mail",
+        "subscription": "projects/brixel-care/subscriptions/us",
+    }
     stand.control("pubsub", topic)
-    stranger = refused(stand.users.watch(userId="me", body={"topicName": "projects/brixel-care/topics/other"}))
+    stranger = refused(
+        stand.users.watch(userId="me", body={"topicName": "projects/brixel-care/topics/other"})
+    )
     assert stranger.resp.status == 403
     watch = run(stand.users.watch(userId="me", body={"topicName": "projects/brixel-care/topics/mail"}))
     assert 6 * DAY < int(watch["expiration"]) - time.time() * 1000 <= 7 * DAY

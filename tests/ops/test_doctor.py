@@ -320,3 +320,14 @@ def test_the_lateness_of_the_database_is_told(dsn: str) -> None:
         (found,) = doctor.doctor_database.clock(opened, lambda: utc_now() + timedelta(minutes=9))
     assert found.state == "bad"
     assert "539 s behind" in found.text or "540 s behind" in found.text
+
+
+def test_holidays_that_are_all_past_are_told(run: Run, dsn: str, tmp_path: Path) -> None:
+    hours = {"zone": "UTC", "week": {"mon": "09:00-17:00"}, "holidays": ["2020-12-25", "2021-01-01"]}
+    given = json.dumps({**json.loads(triage_yaml(care="gmail")), "hours": hours})
+    (tmp_path / "triage.yaml").write_text(given, encoding="utf-8")
+    _, found = run(dsn)
+    assert (found["", "hours"].state, "2021-01-01" in found["", "hours"].text) == ("warn", True)
+    (tmp_path / "triage.yaml").write_text(given.replace("2021-01-01", "2999-01-01"), encoding="utf-8")
+    _, found = run(dsn)
+    assert ("", "hours") not in found

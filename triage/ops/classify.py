@@ -12,12 +12,14 @@ from triage.config import Topics
 from triage.core.priority import NO_SEVERITY
 from triage.core.types import Classification
 from triage.ops.report import Report
+from triage.ops.second_opinion import Opinions
 from triage.store import conversations, db, labels
 
 
 class Classifier(Protocol):
     """What this verb needs of `triage.classify`: texts in, one decision each out, in order."""
 
+    model: str
     taxonomy: str
 
     def classify(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
@@ -34,23 +36,42 @@ def sync_topics(connection: Connection, topics: Topics) -> None:
             conversations.refresh(connection, conversations.waiting_ids(connection))
 
 
-def classify(connection: Connection, classifier: Classifier, topics: Topics, *, batch: int = 500) -> Report:
-    """Decide every message that has no decision, and waiting ones decided under another taxonomy."""
+def classify(
+    connection: Connection,
+    classifier: Classifier,
+    topics: Topics,
+    *,
+    opinions: Opinions | None = None,
+    batch: int = 500,
+) -> Report:
+    """Decide every message that has no decision, and waiting ones that another model or other rules decided.
+
+    What the classifier is unsure of is shown to the judge behind `opinions`, if there is one.
+    """
     started = time.monotonic()
     report = Report(verb="classify")
     sync_topics(connection, topics)
     with db.transaction(connection):
-        if again := conversations.outdated(connection, taxonomy=classifier.taxonomy):
-            report.notes.append(f"{again} waiting messages are decided anew under changed topics")
+        if again := conversations.outdated(connection, model=classifier.model, taxonomy=classifier.taxonomy):
+            report.notes.append(f"{again} waiting messages are decided anew: topics or model changed")
     while found := _undecided(connection, batch):
         decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
+        if opinions is not None:
+            decided = opinions.review(found, decided)
         with db.transaction(connection):
             conversations.decide(connection, [(r["id"], c) for r, c in zip(found, decided, strict=True)])
             conversations.refresh(connection, [r["conversation_id"] for r in found])
+            if opinions is not None:
+                opinions.keep(connection)
         report.read += len(found)
         report.kept += len(found)
         report.skipped += sum(c.abstained for c in decided)
     report.notes.append(f"{report.skipped} unsure")
+    if opinions is not None and opinions.asked:
+        report.notes.append(
+            f"{opinions.judge.name} was asked about {opinions.asked} and decided {opinions.answered}"
+        )
+        report.notes += [f"and is asked no more: {opinions.failed}"] if opinions.failed else []
     report.seconds = time.monotonic() - started
     return report
 

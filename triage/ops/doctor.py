@@ -41,7 +41,7 @@ def doctor(*, dsn: str | None = None, accounts: Sequence[str] = (), now: Now = u
         yield refused("configuration", error)
     else:
         chosen = [settings.triage.account(name) for name in accounts] or settings.triage.accounts
-        yield from _configuration(settings)
+        yield from _configuration(settings, now)
         yield from _guarded("classifier", partial(_classifier, settings))
     yield from _guarded("folders", _folders)
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ def _guarded(name: str, check: Check) -> Iterator[Finding]:
         yield bad(name, text, "mend what the reason names; if it names nothing of yours, report it")
 
 
-def _configuration(settings: Settings) -> Iterator[Finding]:
+def _configuration(settings: Settings, now: Now) -> Iterator[Finding]:
     triage, topics = settings.triage, settings.topics.topics
     folder = config_dir()
     yield ok("configuration", f"{len(triage.accounts)} accounts, {len(topics)} topics in {folder}")
@@ -98,6 +98,9 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
             f"triage.yaml has no quota for {source}: it is asked without a limit",
             f"add quota.{source}",
         )
+    if triage.hours and triage.hours.holidays and max(triage.hours.holidays) < now().date():
+        text = f"every holiday in triage.yaml is past, the last was {max(triage.hours.holidays)}"
+        yield warn("hours", text, "add the next ones to hours.holidays: due times count them as working days")
 
 
 def _classifier(settings: Settings) -> Iterator[Finding]:

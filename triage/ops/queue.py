@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from triage.store import db, queue
+from triage.store import conversations, db, queue
+from triage.store.queue import Place, Refused, Wanted
+
+__all__ = ["Place", "Refused", "Wanted"]
 
 
 def show(connection: Connection, *, limit: int = 20, topic: str | None = None) -> list[dict[str, Any]]:
@@ -45,3 +50,89 @@ def release(connection: Connection, conversation_id: int, *, by: str) -> None:
     """Give a claimed conversation back at once."""
     with db.transaction(connection):
         queue.release(connection, conversation_id, by=by)
+
+
+def page(
+    connection: Connection, wanted: Wanted, *, limit: int = 50, after: Place | None = None
+) -> list[dict[str, Any]]:
+    """The next rows of the queue that are wanted, after a place in its order."""
+    with db.transaction(connection):
+        return queue.page(connection, wanted, limit=limit, after=after)
+
+
+def topics(connection: Connection) -> list[dict[str, Any]]:
+    """Key, `en` and `fr` label, severity, gravest first."""
+    with db.transaction(connection):
+        return queue.topics(connection)
+
+
+def numbers(connection: Connection) -> dict[str, Any]:
+    """`waiting`, `overdue`, `snoozed`, `oldest`, and the `ledger`."""
+    with db.transaction(connection):
+        return {**queue.counts(connection), "ledger": conversations.ledger(connection)}
+
+
+def held(connection: Connection, *, by: str) -> int:
+    """How many a person holds."""
+    with db.transaction(connection):
+        return queue.mine(connection, by)
+
+
+def conversation(connection: Connection, conversation_id: int) -> dict[str, Any] | None:
+    """A conversation with its `history` and `deeds`; None: there is none."""
+    with db.transaction(connection):
+        return queue.conversation(connection, conversation_id)
+
+
+def take(connection: Connection, conversation_id: int, *, by: str) -> None:
+    """Lease one conversation for a person."""
+    with db.transaction(connection):
+        queue.take(connection, conversation_id, by=by)
+
+
+def snooze(connection: Connection, conversation_id: int, *, by: str, until: datetime) -> None:
+    """Put a conversation aside until then; it still waits, and a new message brings it back."""
+    with db.transaction(connection):
+        queue.snooze(connection, conversation_id, by=by, until=until)
+
+
+def note(connection: Connection, conversation_id: int, *, by: str, text: str) -> None:
+    """Leave a word for whoever looks next."""
+    with db.transaction(connection):
+        queue.note(connection, conversation_id, by=by, text=text)
+
+
+def renew(connection: Connection, conversation_id: int, *, by: str) -> None:
+    """Prolong one's lease by a quarter of an hour."""
+    with db.transaction(connection):
+        queue.renew(connection, conversation_id, by=by)
+
+
+def actor(connection: Connection, *, by: str) -> str:
+    """Under which name a person acts here: a responder's own login, or `by` where the login may act for others."""
+    with db.transaction(connection):
+        return queue.actor(connection, by)
+
+
+def look(connection: Connection, conversation_id: int) -> dict[str, Any] | None:
+    """`queue` (None: nobody waits), `history` and `deeds` of a conversation; None: there is none for this login."""
+    with db.transaction(connection):
+        return queue.look(connection, conversation_id)
+
+
+def every(connection: Connection) -> Iterator[dict[str, Any]]:
+    """The whole queue in its order, as it was at the start."""
+    with db.transaction(connection):
+        yield from queue.every(connection)
+
+
+def times(connection: Connection) -> list[dict[str, Any]]:
+    """First responses of the last 30 days by topic and channel; human replies only, those who wait included."""
+    with db.transaction(connection):
+        return queue.times(connection)
+
+
+def backlog(connection: Connection) -> list[dict[str, Any]]:
+    """Who waits now, by topic and channel: how many, how many overdue, the oldest."""
+    with db.transaction(connection):
+        return queue.backlog(connection)

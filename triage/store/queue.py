@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2
+import psycopg2.extras
 from psycopg2.extensions import connection as Connection
 
 from triage.core.errors import TriageError
@@ -67,6 +69,7 @@ class Wanted:
     topic: str | None = None
     lang: str | None = None
     source: str | None = None
+    account: str | None = None
     older: timedelta | None = None
     mine: str | None = None
     overdue: bool = False
@@ -152,6 +155,41 @@ def note(connection: Connection, conversation_id: int, *, by: str, text: str) ->
 def renew(connection: Connection, conversation_id: int, *, by: str) -> None:
     """Prolong one's lease."""
     _call(connection, "renew", by, conversation_id)
+
+
+def actor(connection: Connection, by: str) -> str:
+    """Under which name a person acts: the login itself, unless it may act for others."""
+    _act_for(connection, by)
+    return str(db.rows(connection, _SQL["actor"])[0]["name"])
+
+
+def look(connection: Connection, conversation_id: int) -> dict[str, Any] | None:
+    """`queue` (None: nobody waits), `history` and `deeds` of a conversation, with a responder's own rights."""
+    history = db.rows(connection, _SQL["history"], (conversation_id,))
+    if not history:
+        return None
+    row = db.rows(connection, _SQL["row"], (conversation_id,))
+    deeds = db.rows(connection, _SQL["deeds"], (conversation_id,))
+    return {"queue": row[0] if row else None, "history": history, "deeds": deeds}
+
+
+def every(connection: Connection) -> Iterator[dict[str, Any]]:
+    """The whole queue in its order, a thousand rows at a time."""
+    with connection.cursor(name="every", cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+        cursor.itersize = 1000
+        cursor.execute(_SQL["every"])
+        for row in cursor:
+            yield dict(row)
+
+
+def times(connection: Connection) -> list[dict[str, Any]]:
+    """First responses of the last 30 days by topic and channel."""
+    return db.rows(connection, _SQL["times"])
+
+
+def backlog(connection: Connection) -> list[dict[str, Any]]:
+    """Who waits now, by topic and channel."""
+    return db.rows(connection, _SQL["backlog"])
 
 
 def _act_for(connection: Connection, person: str) -> None:

@@ -32,10 +32,12 @@ WHERE (%(after)s::bigint IS NULL
   AND (%(topic)s::text IS NULL OR q.topic = %(topic)s)
   AND (%(lang)s::text IS NULL OR q.lang = %(lang)s)
   AND (%(source)s::text IS NULL OR q.source = %(source)s)
+  AND (%(account)s::text IS NULL OR q.account = %(account)s)
   AND (%(older)s::interval IS NULL OR q.waiting_since < now() - %(older)s::interval)
   AND (%(mine)s::text IS NULL OR q.claimed_by = %(mine)s AND q.lease_until > now())
   AND (NOT %(overdue)s OR q.due_at < now())
-  AND coalesce(q.snoozed_until > now(), false) = %(snoozed)s
+  AND (NOT %(snoozed)s OR q.snoozed_until > now())
+  AND (%(snoozed)s OR q.snoozed_until IS NULL OR q.snoozed_until <= now())
   AND (%(words)s::text IS NULL
        OR concat_ws(' ', q.author, q.author_name, q.subject, q.excerpt) ILIKE %(words)s)
   AND (%(cluster)s::bigint IS NULL OR q.cluster = %(cluster)s)
@@ -81,3 +83,18 @@ SELECT triage.note(%s, %s)
 
 -- name: renew
 SELECT triage.renew(%s)
+
+-- name: actor
+SELECT triage.actor() AS name
+
+-- name: row
+SELECT * FROM triage.unanswered_queue WHERE conversation_id = %s
+
+-- name: every
+SELECT * FROM triage.unanswered_queue ORDER BY priority, due_at, conversation_id
+
+-- name: times
+SELECT * FROM triage.response_times ORDER BY topic, source
+
+-- name: backlog
+SELECT * FROM triage.backlog ORDER BY topic, source

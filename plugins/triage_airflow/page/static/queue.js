@@ -1,0 +1,307 @@
+// Keeps the queue fresh without losing the reader's place, and does by keyboard what the buttons do.
+"use strict";
+const $ = (selector, root = document) => root.querySelector(selector);
+const body = document.body;
+const rows = $("#rows"), reading = $("#reading"), acts = $("#acts"), said = $("#said"), filters = $("#filters");
+const sources = new WeakMap(); // each row, and its HTML as the server sent it
+const tags = new Map(); // address, and the ETag of what is shown
+const selected = new Set();
+let current = null, open = null, hush = 0;
+
+const theme = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme; // Airflow's own switch
+
+const parse = html => new DOMParser().parseFromString(html, "text/html").body;
+const list = () => [...rows.querySelectorAll(".row")];
+const rowOf = id => list().find(row => row.dataset.id === id);
+const asked = () => new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
+
+async function get(path, always = false) {
+  const headers = !always && tags.has(path) ? { "If-None-Match": tags.get(path) } : {};
+  let answer;
+  try {
+    answer = await fetch(path, { headers, cache: "no-store" });
+  } catch {
+    return live("stale");
+  }
+  if (answer.status === 304) return live("live");
+  if (answer.status === 404) return null;
+  if (!answer.ok) return live(answer.status === 401 ? "out" : "stale");
+  tags.set(path, answer.headers.get("ETag"));
+  live("live");
+  return parse(await answer.text());
+}
+
+function live(state) {
+  const place = $("#live");
+  if (place.textContent !== body.dataset[state]) place.textContent = body.dataset[state];
+  place.className = state;
+  return undefined;
+}
+
+function localise(root) {
+  const style = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time")) {
+    time.title = time.textContent;
+    time.textContent = style.format(new Date(time.dateTime));
+  }
+}
+
+// Rows that are the same stay the same elements: scroll, focus and what is ticked stay where they are.
+function merge(fresh, { append = false } = {}) {
+  const old = new Map(list().map(row => [row.dataset.id, row]));
+  const at = list().findIndex(row => row.contains(document.activeElement));
+  const target = $(".rows", rows);
+  const wanted = append ? [...old.values()] : [];
+  for (const row of [...fresh.querySelectorAll(".row")]) {
+    const html = row.outerHTML, was = old.get(row.dataset.id);
+    if (was && append) continue;
+    if (was && sources.get(was) === html) { wanted.push(was); continue; }
+    sources.set(row, html);
+    if (was && was.contains(document.activeElement)) {
+      const inside = document.activeElement.tagName;
+      queueMicrotask(() => $(inside.toLowerCase(), row)?.focus({ preventScroll: true }));
+    }
+    wanted.push(row);
+  }
+  const kept = new Set(wanted);
+  for (const row of old.values()) if (!kept.has(row)) row.remove();
+  wanted.forEach((row, i) => { if (target.children[i] !== row) target.insertBefore(row, target.children[i] || null); });
+  for (const rest of [...rows.children]) if (rest !== target) rest.remove();
+  for (const rest of [...fresh.children]) if (!rest.matches(".rows")) rows.append(rest);
+  const there = new Set(list().map(row => row.dataset.id));
+  for (const id of selected) if (!there.has(id)) selected.delete(id);
+  if (at >= 0 && document.activeElement === body) focusRow(list()[Math.min(at, list().length - 1)]);
+  paint();
+}
+
+function paint() {
+  for (const row of list()) {
+    const here = row.dataset.id === current;
+    row.classList.toggle("current", here);
+    $("a", row)[here ? "setAttribute" : "removeAttribute"]("aria-current", "true");
+    const box = $("input", row);
+    if (box) box.checked = selected.has(row.dataset.id);
+  }
+  if (!acts) return;
+  acts.hidden = !targets().length;
+  $("#target").textContent = selected.size ? body.dataset.selected.replace("#", selected.size) : body.dataset.one;
+  $("#unselect").hidden = !selected.size;
+  body.classList.toggle("selecting", selected.size > 0);
+}
+
+const targets = () => selected.size ? [...selected] : current ? [current] : [];
+
+function focusRow(row) {
+  if (!row) return;
+  current = row.dataset.id;
+  $("a", row).focus();
+  row.scrollIntoView({ block: "nearest" });
+  paint();
+}
+
+function move(step) {
+  const all = list(), at = all.findIndex(row => row.dataset.id === current);
+  const row = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+  focusRow(row);
+  if (open && row) show(row.dataset.id, { focus: false });
+}
+
+async function show(id, { focus = true, push = true } = {}) {
+  current = open = id;
+  paint();
+  const found = await get(`c/${id}`, true);
+  if (open !== id) return;
+  if (found) { reading.replaceChildren(...found.children); localise(reading); }
+  if (found === null) return close();
+  body.classList.add("reading");
+  $("#conversation").scrollTop = 0;
+  if (push) history.replaceState(null, "", address());
+  if (focus) $("#title", reading)?.focus();
+}
+
+function address() {
+  const query = asked();
+  if (open) query.set("c", open);
+  return `?${query}`;
+}
+
+function close() {
+  const was = open;
+  open = null;
+  body.classList.remove("reading");
+  history.replaceState(null, "", address());
+  if (was) focusRow(rowOf(was) || list()[0]);
+}
+
+async function refresh({ reread = true } = {}) {
+  const query = asked();
+  query.set("n", Math.max(50, list().length));
+  const [fresh, talk, figures] = await Promise.all([
+    get(`rows?${query}`), open && reread ? get(`c/${open}`) : undefined, get("numbers"),
+  ]);
+  if (figures) $("#numbers").replaceChildren(...figures.children);
+  if (fresh) merge(fresh);
+  if (talk && talk.firstElementChild?.dataset.id === open && getSelection().isCollapsed) {
+    const within = reading.contains(document.activeElement);
+    reading.replaceChildren(...talk.children);
+    localise(reading);
+    if (within) $("#title", reading)?.focus({ preventScroll: true });
+  }
+}
+
+async function more() {
+  const query = asked(), last = list().at(-1);
+  query.set("n", "50");
+  query.set("after", last.dataset.place);
+  const fresh = await get(`rows?${query}`, true);
+  if (!fresh) return;
+  const first = $(".row", fresh)?.dataset.id;
+  merge(fresh, { append: true });
+  focusRow(rowOf(first));
+}
+
+function tell(fragment) {
+  said.replaceChildren(...fragment.children);
+  clearTimeout(hush);
+  hush = setTimeout(() => said.replaceChildren(), 12000);
+}
+
+async function post(path, fields) {
+  let answer;
+  try {
+    answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
+  } catch {
+    return live("stale");
+  }
+  const fragment = parse(await answer.text());
+  tell(answer.ok || answer.status === 409 ? fragment : $("main", fragment) || fragment);
+  return answer;
+}
+
+async function act(verb, word = "") {
+  const ids = targets();
+  if (!ids.length) return;
+  const all = list().map(row => row.dataset.id);
+  const rest = all.slice(all.indexOf(ids.at(-1)) + 1).concat(all).find(id => !ids.includes(id));
+  const answer = await post("act", [["verb", verb], ["word", word], ...ids.map(id => ["id", id])]);
+  if (!answer?.ok) return refresh();
+  selected.clear();
+  await refresh();
+  if (ids.includes(current) && !rowOf(current)) {
+    const next = rest && rowOf(rest);
+    if (open && next) return show(rest, { focus: false }).then(() => focusRow(rowOf(rest)));
+    current = null;
+    if (open) close();
+    focusRow(next || list()[0]);
+  }
+  paint();
+}
+
+function ask(verb) {
+  if (!targets().length) return;
+  const dialog = $(`#ask-${verb}`);
+  if (!dialog) return act(verb);
+  $("form", dialog).reset();
+  const n = targets().length;
+  $(".for", dialog).textContent = n > 1 ? body.dataset.for.replace("#", n) : body.dataset.one;
+  dialog.showModal();
+  $("[name=word]", dialog).focus();
+}
+
+function toggle(id) {
+  if (!id || !acts) return;
+  selected.has(id) ? selected.delete(id) : selected.add(id);
+  paint();
+}
+
+const KEYS = {
+  j: () => move(1), k: () => move(-1), x: () => toggle(current),
+  Enter: () => current && show(current),
+  "/": () => $("#q").focus(), "?": () => $("#keys").showModal(),
+  Escape: () => selected.size ? (selected.clear(), paint()) : open && close(),
+};
+if (acts) Object.assign(KEYS, {
+  c: () => ask("claim"), r: () => ask("release"), a: () => ask("answer"), d: () => ask("dismiss"),
+  t: () => ask("relabel"), s: () => ask("snooze"), n: () => ask("note"),
+});
+
+document.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
+  const at = event.target;
+  if (at.matches("input:not([type=checkbox]), textarea, select")) {
+    if (event.key === "Escape") at.blur();
+    return;
+  }
+  if (event.key === "Enter" && at.matches("a:not(.row > a:first-of-type), button, summary")) return;
+  const does = KEYS[event.key];
+  if (!does) return;
+  event.preventDefault();
+  does();
+});
+
+document.addEventListener("click", event => {
+  const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  const link = event.target.closest(".row > a:not(.alike)"), button = event.target.closest("button");
+  if (link && plain) { event.preventDefault(); show(link.closest(".row").dataset.id); }
+  else if (event.target.closest("#back") && plain) { event.preventDefault(); close(); }
+  else if (button?.id === "more") more();
+  else if (button?.id === "help") $("#keys").showModal();
+  else if (button?.id === "unselect") { selected.clear(); paint(); }
+  else if (button?.id === "next") takeNext();
+  else if (button?.dataset.verb) ask(button.dataset.verb);
+  else if (button?.matches(".cancel")) button.closest("dialog").close();
+  else if (button?.matches(".chip")) { const word = $("[name=word]", button.form); word.value = button.textContent; word.focus(); }
+});
+
+async function takeNext() {
+  const query = asked();
+  await post("next", [["n", "10"], ["topic", query.get("topic") || ""], ["lang", query.get("lang") || ""]]);
+  await refresh();
+}
+
+rows.addEventListener("focusin", event => { // what has the focus is what a key acts on
+  const row = event.target.closest(".row");
+  if (row && row.dataset.id !== current && !open) { current = row.dataset.id; paint(); }
+});
+rows.addEventListener("change", event => {
+  if (event.target.matches("input")) toggle(event.target.value);
+});
+filters.addEventListener("submit", event => { event.preventDefault(); refilter(); });
+filters.addEventListener("change", () => refilter());
+let typing = 0;
+$("#q").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(refilter, 250); });
+
+function refilter() {
+  clearTimeout(typing);
+  history.replaceState(null, "", address());
+  for (const row of list()) if (!row.contains(document.activeElement)) row.remove();
+  selected.clear();
+  tags.clear();
+  return refresh({ reread: false });
+}
+
+for (const dialog of document.querySelectorAll("dialog form[data-verb]")) {
+  dialog.addEventListener("keydown", event => {
+    if (event.key === "Enter" && (event.target.matches("select") || event.ctrlKey)) {
+      event.preventDefault();
+      dialog.requestSubmit();
+    }
+  });
+  dialog.addEventListener("submit", event => {
+    event.preventDefault();
+    const word = new FormData(dialog).get("word").trim();
+    dialog.closest("dialog").close();
+    act(dialog.dataset.verb, word);
+  });
+}
+
+for (const row of list()) sources.set(row, row.outerHTML);
+current = open = $("article", reading)?.dataset.id || null;
+localise(reading);
+paint();
+refresh();
+(function poll() {
+  setTimeout(async () => { if (!document.hidden) await refresh(); poll(); }, 4000);
+})();
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
