@@ -20,7 +20,7 @@ from triage.store import db
 
 TOPICS = ("delivery", "billing", "tampering")
 THREADS = ("t1", "t2")
-CLEAR = "TRUNCATE triage.conversation, triage.cursor, triage.label, triage.quota_use CASCADE"
+CLEAR = "TRUNCATE triage.conversation, triage.audit, triage.cursor, triage.label, triage.quota_use CASCADE"
 
 
 class Mailbox(RuleBasedStateMachine):
