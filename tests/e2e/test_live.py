@@ -164,24 +164,6 @@ def _brought(live: Demo) -> list[str]:
     return [e["source_run_id"].split("__")[0] for e in events["asset_events"] if e["extra"].get("kept")]
 
 
-def test_a_mail_comes_by_the_event_trigger(live: Demo) -> None:
-    """The demo's timetable is nearly as fast, so mails arrive until the trigger was first."""
-    before = len(_brought(live))
-    sent: list[str] = []
-
-    def brought() -> bool:
-        if "asset_triggered" in (found := _brought(live))[: len(found) - before]:
-            return True
-        if len(sent) < 20:
-            mail = _mail(f"T{len(sent)} <t{len(sent)}@post.example>", f"Is my mixer number {len(sent)} safe?")
-            sent.append(_deliver(live, mail)["threadId"])
-        time.sleep(2.5)
-        return False
-
-    eventually(brought, "a run of collect_care that its event trigger started, with a mail in it")
-    eventually(lambda: all(UNANSWERED in _labels(live, thread) for thread in sent), "their labels")
-
-
 def test_without_a_triggerer_the_timetable_collects(live: Demo) -> None:
     triggerers = [p for p in live.family() if _is_triggerer(p)]
     assert triggerers
