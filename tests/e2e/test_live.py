@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import re
 import shutil
 import signal
@@ -153,34 +152,6 @@ def _talks_to(process: psutil.Process, port: int) -> bool:
     return any(
         c.raddr and c.raddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections(process)
     )
-
-
-def _brought(live: Demo) -> list[str]:
-    """How the runs began that brought mail, newest first: `asset_triggered` or `scheduled`."""
-    try:
-        events = live.api("assets/events?order_by=-timestamp&limit=100&source_dag_id=collect_care")
-    except urllib.error.HTTPError:  # Airflow 3.3: 500 while a run that an event created has not started
-        return []
-    return [e["source_run_id"].split("__")[0] for e in events["asset_events"] if e["extra"].get("kept")]
-
-
-def test_without_a_triggerer_the_timetable_collects(live: Demo) -> None:
-    triggerers = [p for p in live.family() if _is_triggerer(p)]
-    assert triggerers
-    for process in [*(c for p in triggerers for c in p.children(recursive=True)), *triggerers]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGKILL)
-    mail = _mail("Ulla <ulla@post.example>", "Is my mixer safe without a triggerer?")
-    thread = _deliver(live, mail)["threadId"]
-    eventually(lambda: UNANSWERED in _labels(live, thread), "the label of a mail that arrived after the kill")
-    eventually(lambda: _brought(live)[:1] == ["scheduled"], "the run that brought it")
-
-
-def _is_triggerer(process: psutil.Process) -> bool:
-    try:
-        return any("triggerer" in part for part in process.cmdline())
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_ctrl_c_ends_everything_and_a_second_run_adds_nothing(live: Demo, state: Path) -> None:
