@@ -37,41 +37,33 @@ _GMAIL = {
     },
 }
 
-_X = {
-    "connection-type": "x",
-    "hook-class-name": "triage_airflow.hooks.XHook",
-    "hook-name": "X (inbox-triage)",
-    "conn-fields": {"api_endpoint": _ENDPOINT},
-    "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "host", "extra"],
-        "relabeling": {"login": "Handle", "password": "Bearer token"},
-        "placeholders": {"login": "@brand"},
-    },
-}
 
-_BLUESKY = {
-    "connection-type": "bluesky",
-    "hook-class-name": "triage_airflow.hooks.BlueskyHook",
-    "hook-name": "Bluesky (inbox-triage)",
-    "conn-fields": {"api_endpoint": _ENDPOINT},
-    "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "host", "extra"],
-        "relabeling": {"login": "Handle", "password": "App password"},
-        "placeholders": {"login": "@brand.bsky.social"},
-    },
-}
+def _social(source: str, name: str, *, login: str, secret: str, example: str) -> dict[str, Any]:
+    """The form of a social network: who we are there, and one secret."""
+    return {
+        "connection-type": source,
+        "hook-class-name": f"triage_airflow.hooks.{name}Hook",
+        "hook-name": f"{name} (inbox-triage)",
+        "conn-fields": {"api_endpoint": _ENDPOINT},
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port", "host", "extra"],
+            "relabeling": {"login": login, "password": secret},
+            "placeholders": {"login": example},
+        },
+    }
 
-_MASTODON = {
-    "connection-type": "mastodon",
-    "hook-class-name": "triage_airflow.hooks.MastodonHook",
-    "hook-name": "Mastodon (inbox-triage)",
-    "conn-fields": {"api_endpoint": _ENDPOINT},
-    "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "host", "extra"],
-        "relabeling": {"login": "Server address", "password": "Access token"},
-        "placeholders": {"login": "https://mastodon.example"},
-    },
-}
+
+_SOCIAL = [
+    _social("x", "X", login="Handle", secret="Bearer token", example="@brand"),
+    _social("bluesky", "Bluesky", login="Handle", secret="App password", example="@brand.bsky.social"),
+    _social(
+        "mastodon",
+        "Mastodon",
+        login="Server address",
+        secret="Access token",
+        example="https://mastodon.example",
+    ),
+]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -81,5 +73,5 @@ def get_provider_info() -> dict[str, Any]:
         "name": "inbox-triage",
         "description": "Collects messages, classifies them by crisis topic, keeps the unanswered queue.",
         "versions": ["0.1.0"],
-        "connection-types": [_GMAIL, _X, _BLUESKY, _MASTODON],
+        "connection-types": [_GMAIL, *_SOCIAL],
     }
