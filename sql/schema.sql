@@ -28,6 +28,82 @@ CREATE FUNCTION triage.actor() RETURNS text
                 ELSE session_user END
 $$;
 
+CREATE TABLE triage.incident (
+    id bigint NOT NULL,
+    topic text,
+    account text,
+    stream text NOT NULL,
+    onset timestamp with time zone NOT NULL,
+    alarmed_at timestamp with time zone NOT NULL,
+    observed integer NOT NULL,
+    expected real NOT NULL,
+    peak integer NOT NULL,
+    severity smallint NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    opened_by text NOT NULL,
+    named_at timestamp with time zone,
+    surge_ended_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    closed_by text,
+    closed_reason text,
+    watched_until timestamp with time zone,
+    queue_told boolean DEFAULT false NOT NULL,
+    respond_run text,
+    terms jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT incident_check CHECK (((state = 'open'::text) = (closed_at IS NULL))),
+    CONSTRAINT incident_check1 CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (closed_reason IS NULL)))),
+    CONSTRAINT incident_check2 CHECK (((state <> 'watched'::text) OR (watched_until IS NOT NULL))),
+    CONSTRAINT incident_check3 CHECK (((topic IS NULL) = (named_at IS NULL))),
+    CONSTRAINT incident_severity_check CHECK (((severity >= 1) AND (severity <= 3))),
+    CONSTRAINT incident_state_check CHECK ((state = ANY (ARRAY['open'::text, 'watched'::text, 'closed'::text])))
+);
+
+COMMENT ON COLUMN triage.incident.topic IS 'NULL: more arrives than usual, and too little of it is read to say what about.';
+
+COMMENT ON COLUMN triage.incident.account IS 'NULL: wherever people write.';
+
+COMMENT ON COLUMN triage.incident.stream IS 'The stream whose detector says when the surge is over.';
+
+COMMENT ON COLUMN triage.incident.severity IS 'The graver of the topic''s and the surge''s; 1 is the gravest.';
+
+COMMENT ON COLUMN triage.incident.queue_told IS 'The queue''s priorities and due times follow the state.';
+
+COMMENT ON COLUMN triage.incident.respond_run IS 'The run of the DAG respond that took it; one at most.';
+
+COMMENT ON COLUMN triage.incident.terms IS 'What distinguishes its messages: terms with their weight, strongest first.';
+
+CREATE FUNCTION triage.alone(held triage.incident) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    other CONSTANT bigint := (
+        SELECT i.id FROM triage.incident i
+        WHERE i.id <> held.id AND i.state <> 'closed' AND i.topic IS NOT DISTINCT FROM held.topic
+          AND i.account IS NOT DISTINCT FROM held.account
+    );
+BEGIN
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION 'incident % is about the same and goes on; use that one', other USING ERRCODE = 'TR001';
+    END IF;
+END $$;
+
+CREATE FUNCTION triage.alone(id bigint, mine bigint DEFAULT NULL::bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    other record;
+BEGIN
+    SELECT r.id, r.by, r.state INTO other FROM triage.reply r
+    WHERE r.conversation_id = alone.id AND r.state IN ('wanted', 'sending', 'unknown') AND r.id IS DISTINCT FROM mine;
+    IF FOUND THEN
+        RAISE EXCEPTION '%', format(
+            CASE other.state
+                WHEN 'unknown' THEN 'reply %s by %s may have gone out to conversation %s; look there, then resend or withdraw it'
+                ELSE 'reply %s by %s to conversation %s is on its way; withdraw it to write another' END,
+            other.id, other.by, id) USING ERRCODE = 'TR003';
+    END IF;
+END $$;
+
 CREATE FUNCTION triage.answer(id bigint, "where" text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'triage', 'pg_temp'
@@ -63,12 +139,20 @@ CREATE TABLE triage.unanswered_queue (
     lease_until timestamp with time zone,
     snoozed_until timestamp with time zone,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    follower boolean DEFAULT false NOT NULL,
+    held boolean DEFAULT false NOT NULL,
     CONSTRAINT unanswered_queue_check CHECK (((claimed_by IS NULL) = (lease_until IS NULL)))
 );
 
 COMMENT ON TABLE triage.unanswered_queue IS 'One row per conversation in which somebody still waits for us. Read it by (priority, due_at, conversation_id). priority: 1 now … 5 look and close.';
 
-CREATE FUNCTION triage.claim(n integer DEFAULT 1, of_topic text DEFAULT NULL::text, in_lang text DEFAULT NULL::text, lease interval DEFAULT '00:15:00'::interval) RETURNS SETOF triage.unanswered_queue
+COMMENT ON COLUMN triage.unanswered_queue.cluster IS 'Rows whose open messages are near copies of one text share it; NULL: nobody else wrote this.';
+
+COMMENT ON COLUMN triage.unanswered_queue.follower IS 'Another row of its cluster comes first; when that one leaves, the next in order does. It waits and is due all the same.';
+
+COMMENT ON COLUMN triage.unanswered_queue.held IS 'Part of a flood from one sender: set aside, still waiting, until somebody releases it. Neither leads a cluster nor follows.';
+
+CREATE FUNCTION triage.claim(n integer DEFAULT 1, of_topic text DEFAULT NULL::text, in_lang text DEFAULT NULL::text, lease interval DEFAULT '00:15:00'::interval, of_held boolean DEFAULT false) RETURNS SETOF triage.unanswered_queue
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'triage', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
@@ -77,28 +161,64 @@ CREATE FUNCTION triage.claim(n integer DEFAULT 1, of_topic text DEFAULT NULL::te
 DECLARE
     me CONSTANT text := triage.actor();
     served CONSTANT text[] := triage.my_accounts();
+    wanted integer := least(greatest(n, 0), 500);
+    mine bigint[] := '{}';
 BEGIN
     UPDATE triage.unanswered_queue q SET claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id IN (SELECT e.conversation_id FROM triage.unanswered_queue e
                                 WHERE e.lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED);
-    RETURN QUERY WITH chosen AS (
-        SELECT q.conversation_id FROM triage.unanswered_queue q
-        WHERE q.account = ANY (served)
-          AND q.lease_until IS NULL
-          AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
-          AND (of_topic IS NULL OR q.topic = of_topic)
-          AND (in_lang IS NULL OR q.lang = in_lang)
-        ORDER BY q.priority, q.due_at, q.conversation_id
-        LIMIT least(greatest(n, 0), 500)
-        FOR UPDATE SKIP LOCKED
-    ),
-    noted AS (
-        INSERT INTO triage.audit (conversation_id, verb, by) SELECT c.conversation_id, 'claim', me FROM chosen c
-    )
+    IF of_held THEN
+        mine := ARRAY(
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.account = ANY (served) AND q.lease_until IS NULL AND q.held
+              AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+              AND (of_topic IS NULL OR q.topic = of_topic)
+              AND (in_lang IS NULL OR q.lang = in_lang)
+            ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+    ELSE
+        mine := ARRAY(
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.account = ANY (served) AND q.lease_until IS NULL AND NOT q.follower AND NOT q.held
+              AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+              AND (of_topic IS NULL OR q.topic = of_topic)
+              AND (in_lang IS NULL OR q.lang = in_lang)
+            ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+        wanted := wanted - cardinality(mine);
+        IF wanted > 0 THEN
+            mine := mine || ARRAY(
+                SELECT q.conversation_id FROM triage.unanswered_queue q
+                WHERE q.account = ANY (served) AND q.lease_until IS NULL AND q.follower
+                  AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+                  AND (of_topic IS NULL OR q.topic = of_topic)
+                  AND (in_lang IS NULL OR q.lang = in_lang)
+                ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+        END IF;
+    END IF;
+    INSERT INTO triage.audit (conversation_id, verb, by) SELECT taken, 'claim', me FROM unnest(mine) AS taken;
+    RETURN QUERY
     UPDATE triage.unanswered_queue q
     SET claimed_by = me, lease_until = clock_timestamp() + triage.lease(claim.lease), updated_at = clock_timestamp()
-    FROM chosen c WHERE q.conversation_id = c.conversation_id
+    WHERE q.conversation_id = ANY (mine)
     RETURNING q.*;
+END $$;
+
+CREATE FUNCTION triage.close_incident(id bigint, reason text, days integer DEFAULT 14) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM triage.said(reason, 'closing needs a reason, such as: everybody is answered');
+    PERFORM triage.days(days);
+    IF (triage.hold_incident(id)).state <> 'open' THEN
+        RAISE EXCEPTION 'incident % is not open; look at it in incident_board', id USING ERRCODE = 'TR001';
+    END IF;
+    UPDATE triage.incident i
+    SET state = CASE WHEN days > 0 THEN 'watched' ELSE 'closed' END, closed_at = clock_timestamp(),
+        closed_by = triage.actor(), closed_reason = reason,
+        watched_until = clock_timestamp() + make_interval(days => days), queue_told = false
+    WHERE i.id = close_incident.id;
+    INSERT INTO triage.incident_log (incident_id, verb, by, reason, detail)
+    VALUES (id, 'close', triage.actor(), reason, jsonb_build_object('days', days));
 END $$;
 
 CREATE FUNCTION triage.correct_topic(id bigint, who text, touched bigint[], off_from bigint[], off text[], put text) RETURNS void
@@ -148,6 +268,15 @@ BEGIN
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     SELECT correct_topic.id, 'relabel', who, jsonb_build_object('topic', said, 'origin', 'mailbox')
     WHERE EXISTS (SELECT FROM in_force);
+END $$;
+
+CREATE FUNCTION triage.days(days integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+BEGIN
+    IF coalesce(days NOT BETWEEN 0 AND 366, true) THEN
+        RAISE EXCEPTION 'watch for 0 to 366 days, not %', days USING ERRCODE = 'TR004';
+    END IF;
 END $$;
 
 CREATE FUNCTION triage.deeds(id bigint) RETURNS TABLE(at timestamp with time zone, verb text, by text, reason text, detail jsonb)
@@ -241,6 +370,92 @@ BEGIN
     RETURN held;
 END $$;
 
+CREATE FUNCTION triage.hold_incident(id bigint) RETURNS triage.incident
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    held triage.incident;
+BEGIN
+    PERFORM triage.lock_incidents();
+    SELECT * INTO held FROM triage.incident i
+    WHERE i.id = hold_incident.id AND (i.account IS NULL OR i.account = ANY (triage.my_accounts())) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no incident %; take the number from incident_board', id USING ERRCODE = 'TR002';
+    END IF;
+    RETURN held;
+END $$;
+
+CREATE TABLE triage.reply (
+    id bigint NOT NULL,
+    conversation_id bigint,
+    to_message bigint,
+    key text NOT NULL,
+    text text NOT NULL,
+    by text NOT NULL,
+    state text DEFAULT 'wanted'::text NOT NULL,
+    native_id text,
+    error text,
+    wanted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    account text NOT NULL,
+    bulk boolean DEFAULT false NOT NULL,
+    lang text DEFAULT ''::text NOT NULL,
+    url text DEFAULT ''::text NOT NULL,
+    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    units bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT reply_check CHECK (((conversation_id IS NULL) = (to_message IS NULL))),
+    CONSTRAINT reply_state_check CHECK ((state = ANY (ARRAY['wanted'::text, 'sending'::text, 'sent'::text, 'refused'::text, 'unknown'::text, 'withdrawn'::text]))),
+    CONSTRAINT reply_text_check CHECK ((btrim(text) <> ''::text))
+);
+
+COMMENT ON COLUMN triage.reply.key IS 'Idempotency key: the same answer asked for twice is one row.';
+
+COMMENT ON COLUMN triage.reply.state IS 'withdrawn: never sent, because the conversation was settled meanwhile or a person took it back; error says which.';
+
+COMMENT ON COLUMN triage.reply.account IS 'The account it is sent from: the one the message was written to.';
+
+COMMENT ON COLUMN triage.reply.bulk IS 'One of many of the same: sent after those that people wrote one by one.';
+
+COMMENT ON COLUMN triage.reply.not_before IS 'The platform, the quota or the daily cap asks for patience until then.';
+
+COMMENT ON COLUMN triage.reply.attempts IS 'How often it was handed to the platform. From the second on we look first whether it is there.';
+
+COMMENT ON COLUMN triage.reply.units IS 'What quota_use has for it: entered before it goes out, given back when it did not.';
+
+CREATE FUNCTION triage.hold_reply(reply_id bigint) RETURNS triage.reply
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    held triage.reply;
+BEGIN
+    PERFORM FROM triage.conversation c
+    WHERE c.id = (SELECT r.conversation_id FROM triage.reply r WHERE r.id = reply_id) FOR NO KEY UPDATE;
+    SELECT * INTO held FROM triage.reply r
+    WHERE r.id = reply_id AND r.account = ANY ((SELECT triage.my_accounts())::text[]) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no reply %; take the id from the view replies', reply_id USING ERRCODE = 'TR002';
+    END IF;
+    RETURN held;
+END $$;
+
+CREATE FUNCTION triage.in_incident(of_topic text, of_account text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (SELECT FROM triage.incident i
+                   WHERE i.state = 'open' AND i.topic = of_topic AND (i.account IS NULL OR i.account = of_account))
+$$;
+
+CREATE FUNCTION triage.incident_history(id bigint) RETURNS TABLE(at timestamp with time zone, verb text, by text, reason text, detail jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+    SELECT l.at, l.verb, l.by, l.reason, l.detail
+    FROM triage.incident i JOIN triage.incident_log l ON l.incident_id = i.id
+    WHERE i.id = incident_history.id AND (i.account IS NULL OR i.account = ANY ((SELECT triage.my_accounts())::text[]))
+    ORDER BY l.id
+$$;
+
 CREATE FUNCTION triage.judge(ids bigint[]) RETURNS TABLE(conversation_id bigint, state triage.conversation_state, since timestamp with time zone, kind text, open bigint[], topic text, intent text, severity smallint, target interval)
     LANGUAGE sql STABLE
     AS $$
@@ -296,11 +511,46 @@ CREATE FUNCTION triage.judge(ids bigint[]) RETURNS TABLE(conversation_id bigint,
     LEFT JOIN raised i ON i.conversation_id = t.conversation_id
 $$;
 
+CREATE FUNCTION triage.lead(clusters bigint[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    WITH head AS (
+        SELECT c.id AS cluster, first.conversation_id
+        FROM unnest(clusters) AS c (id) CROSS JOIN LATERAL (
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.cluster = c.id AND NOT q.held
+            ORDER BY q.snoozed_until IS NOT NULL, q.priority, q.due_at, q.conversation_id LIMIT 1
+        ) AS first
+    )
+    UPDATE triage.unanswered_queue q SET follower = NOT q.follower, updated_at = now()
+    WHERE q.conversation_id IN (
+        SELECT o.conversation_id FROM head h JOIN triage.unanswered_queue o ON o.conversation_id = h.conversation_id
+        WHERE o.follower
+        UNION ALL
+        SELECT o.conversation_id FROM head h JOIN triage.unanswered_queue o ON o.cluster = h.cluster
+        WHERE NOT o.held AND NOT o.follower AND o.conversation_id <> h.conversation_id
+    )
+$$;
+
 CREATE FUNCTION triage.lease(wanted interval) RETURNS interval
     LANGUAGE sql IMMUTABLE
     AS $$
     SELECT least(greatest(coalesce(wanted, '15 minutes'), '30 seconds'), '1 day'::interval)
 $$;
+
+CREATE FUNCTION triage.lock_clusters(ids bigint[]) RETURNS bigint[]
+    LANGUAGE sql
+    AS $$
+    SELECT ARRAY(
+        SELECT c.id FROM triage.cluster c
+        WHERE c.members > 1 AND c.id IN (SELECT m.cluster_id FROM triage.message m WHERE m.conversation_id = ANY (ids))
+        ORDER BY c.id FOR NO KEY UPDATE
+    )
+$$;
+
+CREATE FUNCTION triage.lock_incidents() RETURNS void
+    LANGUAGE sql
+    AS $$ SELECT pg_advisory_xact_lock(hashtextextended('triage.incident', 0)) $$;
 
 CREATE FUNCTION triage.my_accounts() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -329,12 +579,54 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION triage.note_incident(id bigint, text text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM triage.said(text, 'a note needs words');
+    INSERT INTO triage.incident_log (incident_id, verb, by, reason)
+    VALUES ((triage.hold_incident(id)).id, 'note', triage.actor(), text);
+END $$;
+
 CREATE FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
     LANGUAGE sql STABLE
     AS $$
     SELECT coalesce(make_interval(secs => (triage.open_seconds(until) - triage.open_seconds(since))::double precision),
                     until - since)
 $$;
+
+CREATE FUNCTION triage.open_incident(of_topic text, reason text, of_account text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    known triage.incident;
+    made bigint;
+BEGIN
+    PERFORM triage.said(reason, 'an incident needs a reason, such as: the factory called');
+    IF NOT EXISTS (SELECT FROM triage.topic t WHERE t.key = of_topic AND t.key <> 'not_crisis') THEN
+        RAISE EXCEPTION 'there is no topic % that a crisis can be about; choose one of %', of_topic,
+            (SELECT string_agg(t.key, ', ' ORDER BY t.key) FROM triage.topic t WHERE t.key <> 'not_crisis')
+            USING ERRCODE = 'TR004';
+    END IF;
+    IF NOT coalesce(of_account = ANY (triage.my_accounts()), true) THEN
+        RAISE EXCEPTION 'there is no account % that you serve', of_account USING ERRCODE = 'TR002';
+    END IF;
+    PERFORM triage.lock_incidents();
+    SELECT * INTO known FROM triage.incident i
+    WHERE i.topic = of_topic AND i.account IS NOT DISTINCT FROM of_account AND i.state <> 'closed';
+    IF FOUND THEN
+        RAISE EXCEPTION 'incident % on % is % already; %', known.id, of_topic, known.state,
+            CASE known.state WHEN 'open' THEN 'add a note to it' ELSE 'reopen it' END USING ERRCODE = 'TR001';
+    END IF;
+    INSERT INTO triage.incident (topic, account, stream, onset, alarmed_at, observed, expected, peak, severity, opened_by,
+                                 named_at)
+    SELECT t.key, of_account, 'topic:' || t.key, now(), now(), 0, 0, 0, least(t.severity, 3), triage.actor(), now()
+    FROM triage.topic t WHERE t.key = of_topic RETURNING incident.id INTO made;
+    INSERT INTO triage.incident_log (incident_id, verb, by, reason) VALUES (made, 'open', triage.actor(), reason);
+    RETURN made;
+END $$;
 
 CREATE FUNCTION triage.open_seconds(moment timestamp with time zone) RETURNS numeric
     LANGUAGE sql STABLE
@@ -345,11 +637,11 @@ CREATE FUNCTION triage.open_seconds(moment timestamp with time zone) RETURNS num
     ), 0) END
 $$;
 
-CREATE FUNCTION triage.priority(severity smallint, intent text, kind text) RETURNS smallint
+CREATE FUNCTION triage.priority(severity smallint, intent text, kind text, incident boolean DEFAULT false) RETURNS smallint
     LANGUAGE sql IMMUTABLE
     AS $$
     SELECT CASE WHEN kind = 'check' THEN 5
-                ELSE greatest(1, severity - (intent IN ('urgent_help', 'press', 'legal'))::int) END::smallint
+                ELSE greatest(1, severity - (intent IN ('urgent_help', 'press', 'legal'))::int - incident::int) END::smallint
 $$;
 
 CREATE FUNCTION triage.refresh(ids bigint[]) RETURNS integer
@@ -360,7 +652,9 @@ DECLARE
     held CONSTANT bigint[] := ARRAY(
         SELECT id FROM triage.conversation WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
     );
+    clusters CONSTANT bigint[] := triage.lock_clusters(held);
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('triage.incident', 0));  -- see triage.lock_incidents
     WITH judged AS MATERIALIZED (SELECT * FROM triage.judge(held)),
     newest AS MATERIALIZED (  -- open message of each mailbox that shares the conversation
         SELECT DISTINCT ON (j.conversation_id, m.account) j.conversation_id, j.topic, m.id, m.account, m.native_id
@@ -382,31 +676,50 @@ BEGIN
     queued AS (
         INSERT INTO triage.unanswered_queue AS q
             (conversation_id, source, account, conversation, topic, severity, priority, kind, intent, waiting_since,
-             due_at, author, author_name, subject, excerpt, url, lang, messages)
-        SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind),
-               j.kind, j.intent, j.since, triage.due(j.since, j.target),
+             due_at, author, author_name, subject, excerpt, url, lang, messages, cluster, held, follower)
+        SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind, crisis.is_on),
+               j.kind, j.intent, j.since,
+               CASE WHEN crisis.is_on THEN j.since + j.target ELSE triage.due(j.since, j.target) END,
                m.author, m.author_name, m.subject, left(regexp_replace(m.text, '\s+', ' ', 'g'), 240), m.url,
-               coalesce(nullif(d.lang, ''), m.lang),
-               (SELECT count(DISTINCT coalesce(o.global_id, o.id::text))  -- one mail in two mailboxes is one
-                FROM triage.message o WHERE o.id = ANY (j.open))
+               coalesce(nullif(d.lang, ''), m.lang), said.messages, said.cluster, flood.is_on,
+               said.cluster IS NOT NULL AND NOT flood.is_on  -- until triage.lead makes one the head
         FROM judged j
         JOIN triage.conversation c ON c.id = j.conversation_id
         JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
         LEFT JOIN triage.classification d ON d.id = m.decision_id
+        CROSS JOIN LATERAL triage.in_incident(j.topic, c.account) AS crisis (is_on)
+        CROSS JOIN LATERAL (
+            SELECT count(DISTINCT coalesce(o.global_id, o.id::text)) AS messages,  -- one mail in two mailboxes is one
+                   -- one word of their own among copies, and the row stands for itself
+                   CASE WHEN count(*) = count(k.id) AND min(k.id) = max(k.id) THEN min(k.id) END AS cluster,
+                   min(o.sent_at) AS first_at, max(o.sent_at) AS last_at, min(o.author) = max(o.author) AS one_author
+            FROM triage.message o LEFT JOIN triage.cluster k ON k.id = o.cluster_id AND k.members > 1
+            WHERE o.id = ANY (j.open)
+        ) AS said
+        CROSS JOIN LATERAL (
+            SELECT said.one_author AND EXISTS (
+                SELECT FROM triage.flood f
+                WHERE f.account = m.account AND f.author = m.author AND f.released_at IS NULL AND f.conversation_id <> c.id
+                  AND said.first_at >= f.started_at AND said.last_at <= f.ended_at) AS is_on
+        ) AS flood
         WHERE j.state = 'waiting'
         ON CONFLICT (conversation_id) DO UPDATE SET
             topic = excluded.topic, severity = excluded.severity, priority = excluded.priority, kind = excluded.kind,
             intent = excluded.intent, waiting_since = excluded.waiting_since, due_at = excluded.due_at,
             author = excluded.author, author_name = excluded.author_name, subject = excluded.subject,
             excerpt = excluded.excerpt, url = excluded.url, lang = excluded.lang, messages = excluded.messages,
+            cluster = excluded.cluster, held = excluded.held,
+            follower = CASE WHEN (q.cluster, q.held) IS DISTINCT FROM (excluded.cluster, excluded.held)
+                            THEN excluded.follower ELSE q.follower END,
             snoozed_until = CASE WHEN excluded.messages <= q.messages THEN q.snoozed_until END,  -- a new word wakes it
             updated_at = now()
         WHERE (q.topic, q.severity, q.priority, q.kind, q.intent, q.waiting_since, q.due_at, q.author, q.author_name,
-               q.subject, q.excerpt, q.url, q.lang, q.messages)
+               q.subject, q.excerpt, q.url, q.lang, q.messages, q.cluster, q.held)
               IS DISTINCT FROM
               (excluded.topic, excluded.severity, excluded.priority, excluded.kind, excluded.intent,
                excluded.waiting_since, excluded.due_at, excluded.author, excluded.author_name,
-               excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages)
+               excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages, excluded.cluster,
+               excluded.held)
     ),
     -- The newest open message of each mailbox carries `unanswered` and the conversation's topic: Gmail shows a
     -- thread's labels whichever message has them, and a change costs quota. Open messages labelled before keep what
@@ -431,6 +744,9 @@ BEGIN
     CROSS JOIN LATERAL (VALUES ('unanswered'), (n.topic)) AS w (label)
     WHERE w.label NOT IN ('unsure', 'not_crisis')
     ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted;
+    IF cardinality(clusters) > 0 THEN
+        PERFORM triage.lead(clusters);
+    END IF;
     RETURN cardinality(held);
 END $$;
 
@@ -445,6 +761,7 @@ BEGIN
             USING ERRCODE = 'TR004';
     END IF;
     PERFORM FROM triage.conversation c WHERE c.id = relabel.id FOR NO KEY UPDATE;
+    PERFORM triage.lock_clusters(ARRAY[relabel.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     VALUES (id, 'relabel', triage.actor(), jsonb_build_object('topic', new_topic));
@@ -461,6 +778,34 @@ BEGIN
     INSERT INTO triage.audit (conversation_id, verb, by) VALUES (id, 'release', triage.actor());
     UPDATE triage.unanswered_queue q SET claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id = id;
+END $$;
+
+CREATE FUNCTION triage.release_flood(of_author text, of_account text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    served CONSTANT text[] := triage.my_accounts();
+    let_go bigint[];
+BEGIN
+    UPDATE triage.flood f SET released_at = clock_timestamp(), released_by = triage.actor()
+    WHERE (f.account, f.author, f.started_at) IN (
+        SELECT o.account, o.author, o.started_at FROM triage.flood o
+        WHERE o.author = of_author AND o.released_at IS NULL AND o.account = ANY (served)
+          AND (of_account IS NULL OR o.account = of_account)
+        ORDER BY o.account, o.author, o.started_at FOR UPDATE);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no flood from % is held; take the author from triage.floods', of_author USING ERRCODE = 'TR002';
+    END IF;
+    let_go := ARRAY(
+        SELECT q.conversation_id FROM triage.unanswered_queue q
+        WHERE q.held AND q.author = of_author AND q.account = ANY (served)
+          AND (of_account IS NULL OR q.account = of_account));
+    PERFORM triage.refresh(let_go);
+    INSERT INTO triage.audit (conversation_id, verb, by)
+    SELECT q.conversation_id, 'unhold', triage.actor() FROM triage.unanswered_queue q
+    WHERE q.conversation_id = ANY (let_go) AND NOT q.held;
+    RETURN cardinality(let_go);
 END $$;
 
 CREATE FUNCTION triage.renew(id bigint, lease interval DEFAULT '00:15:00'::interval) RETURNS timestamp with time zone
@@ -497,6 +842,135 @@ BEGIN
     RETURN (SELECT j.state = 'waiting' FROM triage.judge(ARRAY[reopen_by_label.id]) j);
 END $$;
 
+CREATE FUNCTION triage.reopen_incident(id bigint, reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    held CONSTANT triage.incident := triage.hold_incident(id);
+BEGIN
+    PERFORM triage.said(reason, 'reopening needs a reason, such as: it goes on');
+    IF held.state = 'open' THEN
+        RAISE EXCEPTION 'incident % is open already', id USING ERRCODE = 'TR001';
+    END IF;
+    PERFORM triage.alone(held);
+    UPDATE triage.incident i
+    SET state = 'open', closed_at = NULL, closed_by = NULL, closed_reason = NULL, watched_until = NULL,
+        surge_ended_at = NULL, queue_told = false
+    WHERE i.id = reopen_incident.id;
+    INSERT INTO triage.incident_log (incident_id, verb, by, reason) VALUES (id, 'reopen', triage.actor(), reason);
+END $$;
+
+CREATE FUNCTION triage.reply(id bigint, body text, key text DEFAULT (gen_random_uuid())::text, in_lang text DEFAULT NULL::text, bulk boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $_$
+DECLARE
+    me CONSTANT text := triage.actor();
+    said record;
+    asked record;
+    wanted bigint;
+BEGIN
+    IF coalesce(btrim(body, E' \t\r\n'), '') = '' THEN
+        RAISE EXCEPTION 'a reply needs words' USING ERRCODE = 'TR004';
+    END IF;
+    IF key IS NULL OR key !~ '^[A-Za-z0-9-]{8,64}$' THEN
+        RAISE EXCEPTION 'a key is 8 to 64 letters, digits or dashes; leave it out and one is made' USING ERRCODE = 'TR004';
+    END IF;
+    PERFORM FROM triage.conversation c WHERE c.id = reply.id FOR NO KEY UPDATE;
+    SELECT r.id, (r.conversation_id, r.text, r.by) IS NOT DISTINCT FROM (reply.id, body, me) AS same INTO said
+    FROM triage.reply r WHERE r.key = reply.key;
+    IF FOUND THEN
+        IF NOT said.same THEN
+            RAISE EXCEPTION 'the key % belongs to another reply; leave it out and one is made', key USING ERRCODE = 'TR004';
+        END IF;
+        RETURN said.id;
+    END IF;
+    PERFORM triage.hold(id);
+    PERFORM triage.alone(id);
+    SELECT m.id, m.account, coalesce(in_lang, nullif(d.lang, ''), m.lang) AS lang INTO asked
+    FROM triage.judge(ARRAY[reply.id]) j
+    JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
+    LEFT JOIN triage.classification d ON d.id = m.decision_id;
+    INSERT INTO triage.reply AS r (conversation_id, to_message, account, key, text, lang, by, bulk)
+    VALUES (reply.id, asked.id, asked.account, reply.key, body, asked.lang, me, reply.bulk)
+    RETURNING r.id INTO wanted;
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    VALUES (id, 'reply', me, jsonb_build_object('reply', wanted, 'key', key));
+    UPDATE triage.unanswered_queue q
+    SET claimed_by = me, lease_until = greatest(q.lease_until, clock_timestamp() + triage.lease(NULL)),
+        updated_at = clock_timestamp()
+    WHERE q.conversation_id = reply.id;
+    RETURN wanted;
+END $_$;
+
+CREATE FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) RETURNS void
+    LANGUAGE sql
+    AS $$
+    WITH told AS (
+        UPDATE triage.reply r
+        SET state = as_state, error = why, changed_at = CASE WHEN as_state = 'sending' THEN r.changed_at ELSE clock_timestamp() END,
+            not_before = CASE WHEN as_state = 'wanted' THEN clock_timestamp() + patience ELSE r.not_before END,
+            units = CASE WHEN as_state IN ('wanted', 'refused') THEN 0 ELSE r.units END
+        WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by
+    )
+    INSERT INTO triage.audit (conversation_id, verb, by, reason, detail)
+    SELECT conversation_id, as_state, by, why, jsonb_build_object('reply', reply_id) FROM told
+    WHERE as_state IN ('refused', 'unknown') AND conversation_id IS NOT NULL
+$$;
+
+CREATE FUNCTION triage.reply_sent(reply_id bigint, with_id text, at_url text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    gone record;
+    entry bigint;
+BEGIN
+    PERFORM FROM triage.conversation c
+    WHERE c.id = (SELECT r.conversation_id FROM triage.reply r WHERE r.id = reply_id) FOR NO KEY UPDATE;
+    UPDATE triage.reply r
+    SET state = 'sent', native_id = with_id, url = at_url, error = NULL, changed_at = clock_timestamp()
+    WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by INTO gone;
+    IF FOUND AND gone.conversation_id IS NOT NULL THEN
+        INSERT INTO triage.audit (conversation_id, verb, by, detail)
+        VALUES (gone.conversation_id, 'sent', gone.by, jsonb_build_object('reply', reply_id, 'url', at_url))
+        RETURNING id INTO entry;
+        UPDATE triage.message m SET covered_as = 'answered', covered_by = entry
+        FROM triage.judge(ARRAY[gone.conversation_id]) j WHERE m.id = ANY (j.open);
+        PERFORM triage.refresh(ARRAY[gone.conversation_id]);
+    END IF;
+END $$;
+
+CREATE FUNCTION triage.resend(reply_id bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    held CONSTANT triage.reply := triage.hold_reply(reply_id);
+BEGIN
+    IF held.state NOT IN ('refused', 'unknown') THEN
+        RAISE EXCEPTION 'reply % is %: there is nothing to send again', reply_id, held.state USING ERRCODE = 'TR001';
+    END IF;
+    IF held.conversation_id IS NOT NULL THEN
+        PERFORM triage.hold(held.conversation_id);
+        PERFORM triage.alone(held.conversation_id, reply_id);
+    END IF;
+    UPDATE triage.reply r SET state = 'wanted', error = NULL, not_before = '-infinity', changed_at = clock_timestamp()
+    WHERE r.id = reply_id;
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    SELECT held.conversation_id, 'resend', triage.actor(), jsonb_build_object('reply', reply_id, 'was', held.state)
+    WHERE held.conversation_id IS NOT NULL;
+END $$;
+
+CREATE FUNCTION triage.said(words text, otherwise text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+BEGIN
+    IF coalesce(btrim(words), '') = '' THEN
+        RAISE EXCEPTION '%', otherwise USING ERRCODE = 'TR004';
+    END IF;
+END $$;
+
 CREATE FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -504,6 +978,7 @@ DECLARE
     entry bigint;
 BEGIN
     PERFORM FROM triage.conversation c WHERE c.id = settle.id FOR NO KEY UPDATE;
+    PERFORM triage.lock_clusters(ARRAY[settle.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, reason) VALUES (id, how, triage.actor(), why)
     RETURNING audit.id INTO entry;
@@ -517,16 +992,21 @@ CREATE FUNCTION triage.snooze(id bigint, until timestamp with time zone) RETURNS
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'triage', 'pg_temp'
     AS $$
+DECLARE
+    clusters bigint[];
 BEGIN
     IF until IS NULL OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '31 days' THEN
         RAISE EXCEPTION 'snooze until a time that lies ahead, at most 31 days, not %', until USING ERRCODE = 'TR004';
     END IF;
+    PERFORM FROM triage.conversation c WHERE c.id = snooze.id FOR NO KEY UPDATE;
+    clusters := triage.lock_clusters(ARRAY[snooze.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     VALUES (id, 'snooze', triage.actor(), jsonb_build_object('until', until));
     UPDATE triage.unanswered_queue q
     SET snoozed_until = until, claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id = id;
+    PERFORM triage.lead(clusters);  -- another copy of the text comes forward
 END $$;
 
 CREATE FUNCTION triage.spend_by_day() RETURNS trigger
@@ -539,6 +1019,43 @@ BEGIN
     WHERE NOT reserved GROUP BY 1, 2, 3
     ON CONFLICT (account, day, method) DO UPDATE SET units = s.units + excluded.units;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION triage.start_reply(reply_id bigint, charged bigint) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    due record;
+    settled text;
+BEGIN
+    PERFORM FROM triage.conversation c
+    WHERE c.id = (SELECT r.conversation_id FROM triage.reply r WHERE r.id = reply_id) FOR NO KEY UPDATE;
+    SELECT r.conversation_id, r.to_message INTO due FROM triage.reply r
+    WHERE r.id = reply_id AND r.state = 'wanted' FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT CASE WHEN m.deleted_at IS NOT NULL THEN 'the message it answers is gone'
+                WHEN told.id IS NOT NULL THEN format('settled meanwhile: %s by %s', told.verb, told.by)
+                ELSE (SELECT format('answered elsewhere meanwhile by %s at %s UTC', coalesce(nullif(o.author_name, ''), o.author),
+                                    to_char(o.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
+                      FROM triage.message o
+                      WHERE o.conversation_id = m.conversation_id AND o.direction = 'outbound' AND o.sent_at > m.sent_at
+                      ORDER BY o.sent_at LIMIT 1) END
+    INTO settled
+    FROM triage.message m
+    JOIN triage.judge(ARRAY[due.conversation_id]) j ON m.id <> ALL (j.open)
+    LEFT JOIN triage.audit told ON told.id = m.covered_by
+    WHERE m.id = due.to_message;
+    UPDATE triage.reply r
+    SET state = CASE WHEN settled IS NULL THEN 'sending' ELSE 'withdrawn' END, error = settled,
+        attempts = r.attempts + (settled IS NULL)::int, units = CASE WHEN settled IS NULL THEN charged ELSE 0 END,
+        changed_at = clock_timestamp()
+    WHERE r.id = reply_id;
+    INSERT INTO triage.audit (conversation_id, verb, by, reason, detail)
+    SELECT due.conversation_id, 'withdraw', session_user, settled, jsonb_build_object('reply', reply_id)
+    WHERE settled IS NOT NULL;
+    RETURN CASE WHEN settled IS NULL THEN 'sending' ELSE 'withdrawn' END;
 END $$;
 
 CREATE FUNCTION triage.take(id bigint, lease interval DEFAULT '00:15:00'::interval) RETURNS timestamp with time zone
@@ -576,6 +1093,44 @@ CREATE FUNCTION triage.teach(messages bigint[], new_topic text, origin text) RET
     )
     UPDATE triage.message m SET decision_id = c.id FROM corrected c WHERE m.id = c.message_id
 $$;
+
+CREATE FUNCTION triage.watch_incident(id bigint, days integer DEFAULT 14) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    held CONSTANT triage.incident := triage.hold_incident(id);
+BEGIN
+    PERFORM triage.days(days);
+    IF held.state = 'open' THEN
+        RAISE EXCEPTION 'incident % is open; close it, and it is watched', id USING ERRCODE = 'TR001';
+    END IF;
+    PERFORM triage.alone(held);
+    UPDATE triage.incident i
+    SET state = CASE WHEN days > 0 THEN 'watched' ELSE 'closed' END,
+        watched_until = clock_timestamp() + make_interval(days => days)
+    WHERE i.id = watch_incident.id;
+    INSERT INTO triage.incident_log (incident_id, verb, by, detail)
+    VALUES (id, 'watch', triage.actor(), jsonb_build_object('days', days));
+END $$;
+
+CREATE FUNCTION triage.withdraw(reply_id bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+DECLARE
+    held CONSTANT triage.reply := triage.hold_reply(reply_id);
+BEGIN
+    IF held.state NOT IN ('wanted', 'unknown') THEN
+        RAISE EXCEPTION 'reply % is %: there is nothing to withdraw', reply_id, held.state USING ERRCODE = 'TR001';
+    END IF;
+    UPDATE triage.reply r
+    SET state = 'withdrawn', error = format('withdrawn by %s', triage.actor()), changed_at = clock_timestamp()
+    WHERE r.id = reply_id;
+    INSERT INTO triage.audit (conversation_id, verb, by, detail)
+    SELECT held.conversation_id, 'withdraw', triage.actor(), jsonb_build_object('reply', reply_id, 'was', held.state)
+    WHERE held.conversation_id IS NOT NULL;
+END $$;
 
 CREATE TABLE triage.access (
     account text NOT NULL,
@@ -780,10 +1335,16 @@ CREATE TABLE triage.cluster (
     id bigint NOT NULL,
     message_id bigint NOT NULL,
     members integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    signature bytea,
+    last_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 COMMENT ON COLUMN triage.cluster.message_id IS 'The first message of the cluster: what the queue shows of it.';
+
+COMMENT ON COLUMN triage.cluster.signature IS 'MinHash of the first message: what later ones are compared with. NULL: forgotten, nothing joins any more.';
+
+COMMENT ON COLUMN triage.cluster.last_at IS 'When its newest message was sent.';
 
 CREATE TABLE triage.cluster_band (
     band bigint NOT NULL,
@@ -838,12 +1399,183 @@ CREATE TABLE triage.cursor (
     version integer NOT NULL,
     value jsonb NOT NULL,
     behind boolean DEFAULT false NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    complete_at timestamp with time zone
 );
 
 COMMENT ON TABLE triage.cursor IS 'Where each account stands; written in the transaction that stores the page. updated_at also moves on an empty page: the stall alarm reads it.';
 
 COMMENT ON COLUMN triage.cursor.behind IS 'There is more to read than the quota allowed so far.';
+
+COMMENT ON COLUMN triage.cursor.complete_at IS 'When the account was last read to its end: later messages may be missing.';
+
+CREATE TABLE triage.detector (
+    stream text NOT NULL,
+    closed_to timestamp with time zone NOT NULL,
+    state jsonb NOT NULL,
+    held_since timestamp with time zone
+);
+
+COMMENT ON COLUMN triage.detector.closed_to IS 'Everything sent before this moment was judged; who is found later than ten minutes after is attached, but judged no more.';
+
+COMMENT ON COLUMN triage.detector.held_since IS 'Since when a bin could not be closed because an account is not read up to it.';
+
+CREATE TABLE triage.detector_bin (
+    stream text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    expected real NOT NULL,
+    score real NOT NULL
+);
+
+COMMENT ON TABLE triage.detector_bin IS 'What each minute brought, and what was expected of it. Kept for ten days, and around incidents for good.';
+
+CREATE TABLE triage.fan_out (
+    id bigint NOT NULL,
+    incident_id bigint,
+    cluster_id bigint,
+    texts jsonb NOT NULL,
+    by text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT fan_out_check CHECK (((incident_id IS NOT NULL) OR (cluster_id IS NOT NULL))),
+    CONSTRAINT fan_out_check1 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT fan_out_check2 CHECK (((state <> 'approved'::text) OR (approved_by IS NOT NULL))),
+    CONSTRAINT fan_out_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'approved'::text, 'stopped'::text])))
+);
+
+COMMENT ON COLUMN triage.fan_out.texts IS 'Language to text.';
+
+COMMENT ON COLUMN triage.fan_out.state IS 'draft: may be looked at and dropped; approved: is sent; stopped: what was not sent yet is not.';
+
+ALTER TABLE triage.fan_out ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.fan_out_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE triage.fan_out_recipient (
+    fan_out_id bigint NOT NULL,
+    conversation_id bigint NOT NULL,
+    lang text NOT NULL,
+    excluded text,
+    reply_id bigint,
+    CONSTRAINT fan_out_recipient_check CHECK (((excluded IS NULL) OR (reply_id IS NULL)))
+);
+
+COMMENT ON COLUMN triage.fan_out_recipient.excluded IS 'Why a person has to write to them instead (press, legal, injury), or nobody (answered meanwhile).';
+
+CREATE TABLE triage.fanout (
+    id bigint NOT NULL,
+    incident_id bigint,
+    cluster_id bigint,
+    topic text,
+    since timestamp with time zone,
+    texts jsonb NOT NULL,
+    state text DEFAULT 'drafted'::text NOT NULL,
+    drafted_by text NOT NULL,
+    drafted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    CONSTRAINT fanout_check CHECK ((num_nonnulls(cluster_id, topic) = 1)),
+    CONSTRAINT fanout_check1 CHECK (((state = 'drafted'::text) <= (approved_by IS NULL))),
+    CONSTRAINT fanout_state_check CHECK ((state = ANY (ARRAY['drafted'::text, 'approved'::text, 'stopped'::text, 'done'::text])))
+);
+
+COMMENT ON TABLE triage.fanout IS 'Who is written to: those who wait in a cluster, or on a topic since a moment (an incident''s onset).';
+
+COMMENT ON COLUMN triage.fanout.texts IS 'By language: {"en": {"long": for mail, "short": for posts}}. {name} becomes the name, or goes.';
+
+COMMENT ON COLUMN triage.fanout.state IS 'drafted: nobody is written to. approved: sent as quota and spend allow. stopped: by hand; what went out went out. done: everybody has it, or a reason why not.';
+
+ALTER TABLE triage.fanout ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.fanout_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE triage.fanout_recipient (
+    fanout_id bigint NOT NULL,
+    conversation_id bigint NOT NULL,
+    person text NOT NULL,
+    text text DEFAULT ''::text NOT NULL,
+    lang text DEFAULT ''::text NOT NULL,
+    excluded text,
+    reply_id bigint
+);
+
+COMMENT ON COLUMN triage.fanout_recipient.excluded IS 'Why this conversation is left to a human. NULL: it is written to; reply_id says how far that is.';
+
+CREATE TABLE triage.flood (
+    account text NOT NULL,
+    author text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    conversation_id bigint NOT NULL,
+    released_at timestamp with time zone,
+    released_by text,
+    CONSTRAINT flood_check CHECK ((ended_at >= started_at)),
+    CONSTRAINT flood_check1 CHECK (((released_at IS NULL) = (released_by IS NULL)))
+);
+
+COMMENT ON TABLE triage.flood IS 'One sender wrote more to one account than triage.yaml allows; what came between these times is held.';
+
+COMMENT ON COLUMN triage.flood.conversation_id IS 'Its first conversation stays in the queue: one row of everybody is always seen.';
+
+CREATE VIEW triage.floods WITH (security_barrier='true') AS
+ SELECT account,
+    author,
+    started_at,
+    ended_at,
+    conversation_id AS shown,
+    released_at,
+    released_by,
+    ( SELECT count(*) AS count
+           FROM triage.unanswered_queue q
+          WHERE (q.held AND (q.account = f.account) AND (q.author = f.author) AND ((q.waiting_since >= f.started_at) AND (q.waiting_since <= f.ended_at)))) AS held
+   FROM triage.flood f
+  WHERE (account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[]))
+  ORDER BY started_at DESC;
+
+COMMENT ON COLUMN triage.floods.shown IS 'The first conversation of the flood, which stays in the queue.';
+
+ALTER TABLE triage.incident ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.incident_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE triage.incident_log (
+    id bigint NOT NULL,
+    incident_id bigint NOT NULL,
+    verb text NOT NULL,
+    by text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reason text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+COMMENT ON TABLE triage.incident_log IS 'What happened in an incident and who did it, append-only; a note is a line of it.';
+
+ALTER TABLE triage.incident_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.incident_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE triage.label (
     account text NOT NULL,
@@ -964,6 +1696,39 @@ ALTER TABLE triage.model ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE triage.notice (
+    id bigint NOT NULL,
+    recipient text NOT NULL,
+    address text NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    subject text NOT NULL,
+    text text NOT NULL,
+    state text DEFAULT 'wanted'::text NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    error text,
+    not_before timestamp with time zone NOT NULL,
+    wanted_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_kind_check CHECK ((kind = ANY (ARRAY['digest'::text, 'overdue'::text, 'alarm'::text, 'incident'::text]))),
+    CONSTRAINT notice_state_check CHECK ((state = ANY (ARRAY['wanted'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'unknown'::text])))
+);
+
+COMMENT ON TABLE triage.notice IS 'Outbox of notices: at most one for each recipient, address and key.';
+
+COMMENT ON COLUMN triage.notice.recipient IS 'An entry of notify in triage.yaml.';
+
+COMMENT ON COLUMN triage.notice.address IS 'One of its addresses; empty: whatever its connection leads to.';
+
+ALTER TABLE triage.notice ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.notice_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE triage.open_hours (
     opens timestamp with time zone NOT NULL,
     closes timestamp with time zone NOT NULL,
@@ -975,6 +1740,15 @@ COMMENT ON TABLE triage.open_hours IS 'The calendar of triage.yaml, laid out som
 
 COMMENT ON COLUMN triage.open_hours.before IS 'Seconds of opening hours before this span: what makes triage.due a look-up.';
 
+CREATE TABLE triage.overdue_told (
+    recipient text NOT NULL,
+    conversation_id bigint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    step smallint NOT NULL
+);
+
+COMMENT ON TABLE triage.overdue_told IS 'How far each recipient was told that a conversation is overdue; since: when that spell of waiting began. Written with the notice that tells it.';
+
 CREATE TABLE triage.pause (
     account text NOT NULL,
     reason text NOT NULL,
@@ -982,6 +1756,35 @@ CREATE TABLE triage.pause (
 );
 
 COMMENT ON TABLE triage.pause IS 'Accounts whose last page stopped early, and why (cap: credits: budget: quota: gap:); the next full one removes the row.';
+
+CREATE TABLE triage.question (
+    id bigint NOT NULL,
+    incident_id bigint NOT NULL,
+    lang text NOT NULL,
+    question text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    cluster_id bigint,
+    asked integer DEFAULT 0 NOT NULL,
+    drafted_by text NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    withdrawn boolean DEFAULT false NOT NULL,
+    CONSTRAINT question_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT question_check1 CHECK (((approved_by IS NULL) OR (btrim(answer) <> ''::text))),
+    CONSTRAINT question_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'fr'::text]))),
+    CONSTRAINT question_question_check CHECK ((btrim(question) <> ''::text))
+);
+
+COMMENT ON COLUMN triage.question.asked IS 'How many asked it, where it was drafted from a cluster.';
+
+ALTER TABLE triage.question ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.question_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE triage.quota_use (
     id bigint NOT NULL,
@@ -1013,23 +1816,27 @@ CREATE TABLE triage.replaced (
 
 COMMENT ON TABLE triage.replaced IS 'The text of functions, views and grants that is in force.';
 
-CREATE TABLE triage.reply (
-    id bigint NOT NULL,
-    conversation_id bigint NOT NULL,
-    to_message bigint NOT NULL,
-    key text NOT NULL,
-    text text NOT NULL,
-    by text NOT NULL,
-    state text DEFAULT 'wanted'::text NOT NULL,
-    native_id text,
-    error text,
-    wanted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT reply_state_check CHECK ((state = ANY (ARRAY['wanted'::text, 'sending'::text, 'sent'::text, 'refused'::text, 'unknown'::text]))),
-    CONSTRAINT reply_text_check CHECK ((btrim(text) <> ''::text))
-);
+CREATE VIEW triage.replies WITH (security_barrier='true') AS
+ SELECT r.id,
+    r.conversation_id,
+    a.source,
+    r.account,
+    r.key,
+    r.text,
+    r.lang,
+    r.by,
+    r.state,
+    r.url,
+    r.error,
+    NULLIF(r.not_before, '-infinity'::timestamp with time zone) AS not_before,
+    r.attempts,
+    r.wanted_at,
+    r.changed_at
+   FROM (triage.reply r
+     JOIN triage.account a ON ((a.name = r.account)))
+  WHERE (r.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[]));
 
-COMMENT ON COLUMN triage.reply.key IS 'Idempotency key: the same answer asked for twice is one row.';
+COMMENT ON VIEW triage.replies IS 'state: wanted, sending, sent (url leads to it), refused (error: the platform''s words), unknown (it may have gone out: look, then resend or withdraw), withdrawn.';
 
 ALTER TABLE triage.reply ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.reply_id_seq
@@ -1155,6 +1962,47 @@ CREATE VIEW triage.spend AS
 
 COMMENT ON VIEW triage.spend IS 'Dollars by account: today and this month (UTC), and where they will be at the rate of the last hours, with how many hours of record that rate has. No forecast from less than one.';
 
+CREATE TABLE triage.statement (
+    id bigint NOT NULL,
+    incident_id bigint NOT NULL,
+    number integer DEFAULT 1 NOT NULL,
+    place integer NOT NULL,
+    channel text NOT NULL,
+    lang text NOT NULL,
+    text text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    drafted_by text NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    key text NOT NULL,
+    native_id text,
+    url text,
+    error text,
+    published_at timestamp with time zone,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT statement_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT statement_check1 CHECK (((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'withdrawn'::text])) OR (approved_by IS NOT NULL))),
+    CONSTRAINT statement_check2 CHECK (((state = 'published'::text) = (published_at IS NOT NULL))),
+    CONSTRAINT statement_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'fr'::text]))),
+    CONSTRAINT statement_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'approved'::text, 'publishing'::text, 'published'::text, 'refused'::text, 'unknown'::text, 'withdrawn'::text]))),
+    CONSTRAINT statement_text_check CHECK ((btrim(text) <> ''::text))
+);
+
+COMMENT ON COLUMN triage.statement.place IS 'Where the crisis began comes first.';
+
+COMMENT ON COLUMN triage.statement.channel IS 'The account that posts it, or hub.';
+
+COMMENT ON COLUMN triage.statement.key IS 'Idempotency key: the same statement asked for twice is one row.';
+
+ALTER TABLE triage.statement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.statement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE triage.thread (
     source text NOT NULL,
     account text NOT NULL,
@@ -1246,6 +2094,36 @@ ALTER TABLE ONLY triage.correction
 ALTER TABLE ONLY triage.cursor
     ADD CONSTRAINT cursor_pkey PRIMARY KEY (account);
 
+ALTER TABLE ONLY triage.detector_bin
+    ADD CONSTRAINT detector_bin_pkey PRIMARY KEY (stream, started_at);
+
+ALTER TABLE ONLY triage.detector
+    ADD CONSTRAINT detector_pkey PRIMARY KEY (stream);
+
+ALTER TABLE ONLY triage.fan_out
+    ADD CONSTRAINT fan_out_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY triage.fan_out_recipient
+    ADD CONSTRAINT fan_out_recipient_pkey PRIMARY KEY (fan_out_id, conversation_id);
+
+ALTER TABLE ONLY triage.fan_out_recipient
+    ADD CONSTRAINT fan_out_recipient_reply_id_key UNIQUE (reply_id);
+
+ALTER TABLE ONLY triage.fanout
+    ADD CONSTRAINT fanout_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY triage.fanout_recipient
+    ADD CONSTRAINT fanout_recipient_pkey PRIMARY KEY (fanout_id, conversation_id);
+
+ALTER TABLE ONLY triage.flood
+    ADD CONSTRAINT flood_pkey PRIMARY KEY (account, author, started_at);
+
+ALTER TABLE ONLY triage.incident_log
+    ADD CONSTRAINT incident_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY triage.incident
+    ADD CONSTRAINT incident_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY triage.label_outbox
     ADD CONSTRAINT label_outbox_pkey PRIMARY KEY (message_id, label);
 
@@ -1264,14 +2142,26 @@ ALTER TABLE ONLY triage.migration
 ALTER TABLE ONLY triage.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY triage.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY triage.notice
+    ADD CONSTRAINT notice_recipient_address_key_key UNIQUE (recipient, address, key);
+
 ALTER TABLE ONLY triage.open_hours
     ADD CONSTRAINT open_hours_pkey PRIMARY KEY (opens);
+
+ALTER TABLE ONLY triage.overdue_told
+    ADD CONSTRAINT overdue_told_pkey PRIMARY KEY (recipient, conversation_id, since);
 
 ALTER TABLE ONLY triage.pause
     ADD CONSTRAINT pause_pkey PRIMARY KEY (account);
 
 ALTER TABLE ONLY triage.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (source, account, native_id);
+
+ALTER TABLE ONLY triage.question
+    ADD CONSTRAINT question_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY triage.quota_use
     ADD CONSTRAINT quota_use_pkey PRIMARY KEY (id);
@@ -1287,6 +2177,15 @@ ALTER TABLE ONLY triage.reply
 
 ALTER TABLE ONLY triage.spend_day
     ADD CONSTRAINT spend_day_pkey PRIMARY KEY (account, day, method);
+
+ALTER TABLE ONLY triage.statement
+    ADD CONSTRAINT statement_incident_id_number_channel_lang_key UNIQUE (incident_id, number, channel, lang);
+
+ALTER TABLE ONLY triage.statement
+    ADD CONSTRAINT statement_key_key UNIQUE (key);
+
+ALTER TABLE ONLY triage.statement
+    ADD CONSTRAINT statement_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY triage.thread
     ADD CONSTRAINT thread_pkey PRIMARY KEY (source, account, key);
@@ -1304,13 +2203,29 @@ CREATE INDEX audit_conversation ON triage.audit USING btree (conversation_id, id
 
 CREATE UNIQUE INDEX classification_once ON triage.classification USING btree (message_id, model, taxonomy) WHERE (decided_by <> 'human'::text);
 
+CREATE INDEX cluster_band_cluster ON triage.cluster_band USING btree (cluster_id);
+
+CREATE INDEX cluster_live ON triage.cluster USING btree (last_at) WHERE (signature IS NOT NULL);
+
 CREATE INDEX correction_message ON triage.correction USING btree (message_id, id);
+
+CREATE UNIQUE INDEX fanout_recipient_once ON triage.fanout_recipient USING btree (fanout_id, person) WHERE (excluded IS NULL);
+
+CREATE INDEX fanout_recipient_person ON triage.fanout_recipient USING btree (person) WHERE (reply_id IS NOT NULL);
+
+CREATE INDEX fanout_recipient_to_come ON triage.fanout_recipient USING btree (fanout_id, conversation_id) WHERE ((reply_id IS NULL) AND (excluded IS NULL));
+
+CREATE UNIQUE INDEX incident_active ON triage.incident USING btree (COALESCE(topic, ''::text), COALESCE(account, ''::text)) WHERE (state <> 'closed'::text);
+
+CREATE INDEX incident_log_incident ON triage.incident_log USING btree (incident_id, id);
 
 CREATE INDEX label_outbox_pending ON triage.label_outbox USING btree (account, message_id) WHERE ((wanted <> applied) AND (NOT gone) AND (NOT held));
 
 CREATE INDEX label_outbox_sent ON triage.label_outbox USING btree (account) WHERE (sent_at IS NOT NULL);
 
 CREATE INDEX message_asked ON triage.message USING btree (conversation_id) WHERE (direction = 'inbound'::triage.direction);
+
+CREATE INDEX message_author ON triage.message USING btree (account, author, sent_at, id) WHERE (direction = 'inbound'::triage.direction);
 
 CREATE INDEX message_cluster ON triage.message USING btree (cluster_id) WHERE (cluster_id IS NOT NULL);
 
@@ -1320,35 +2235,59 @@ CREATE INDEX message_global ON triage.message USING btree (global_id) WHERE (glo
 
 CREATE INDEX message_ours ON triage.message USING btree (account, sent_at) WHERE (direction = 'outbound'::triage.direction);
 
+CREATE INDEX message_sent ON triage.message USING btree (sent_at) WHERE (direction = 'inbound'::triage.direction);
+
 CREATE INDEX message_undecided ON triage.message USING btree (id) WHERE ((decision_id IS NULL) AND (direction = 'inbound'::triage.direction));
 
 CREATE UNIQUE INDEX model_promoted ON triage.model USING btree ((true)) WHERE (status = 'promoted'::text);
 
+CREATE INDEX notice_open ON triage.notice USING btree (not_before, id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text]));
+
+CREATE INDEX notice_recent ON triage.notice USING btree (recipient, kind, wanted_at);
+
 CREATE INDEX open_hours_before ON triage.open_hours USING btree (before);
+
+CREATE INDEX question_incident ON triage.question USING btree (incident_id);
+
+CREATE UNIQUE INDEX question_once ON triage.question USING btree (incident_id, lang, question) WHERE (NOT withdrawn);
 
 CREATE INDEX quota_use_recent ON triage.quota_use USING btree (account, at);
 
 CREATE INDEX reply_conversation ON triage.reply USING btree (conversation_id);
 
-CREATE INDEX reply_open ON triage.reply USING btree (id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text]));
+CREATE INDEX reply_open ON triage.reply USING btree (account, id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text]));
+
+CREATE UNIQUE INDEX reply_under_way ON triage.reply USING btree (conversation_id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text, 'unknown'::text]));
+
+CREATE INDEX statement_due ON triage.statement USING btree (incident_id, number, place) WHERE (state = ANY (ARRAY['approved'::text, 'publishing'::text]));
 
 CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
+CREATE INDEX unanswered_queue_account ON triage.unanswered_queue USING btree (account, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
+
 CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) WHERE (cluster IS NOT NULL);
 
-CREATE INDEX unanswered_queue_free ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE (lease_until IS NULL);
+CREATE INDEX unanswered_queue_facets ON triage.unanswered_queue USING btree (topic, account, lang, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
-CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id);
+CREATE INDEX unanswered_queue_followers ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE ((lease_until IS NULL) AND follower);
+
+CREATE INDEX unanswered_queue_free ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE ((lease_until IS NULL) AND (NOT follower) AND (NOT held));
+
+CREATE INDEX unanswered_queue_heads ON triage.unanswered_queue USING btree (cluster) WHERE ((cluster IS NOT NULL) AND (NOT held) AND (NOT follower));
+
+CREATE INDEX unanswered_queue_held ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE held;
+
+CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_leased ON triage.unanswered_queue USING btree (lease_until) WHERE (lease_until IS NOT NULL);
 
-CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id);
+CREATE INDEX unanswered_queue_next ON triage.unanswered_queue USING btree (cluster, ((snoozed_until IS NOT NULL)), priority, due_at, conversation_id) WHERE ((cluster IS NOT NULL) AND (NOT held));
+
+CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE (snoozed_until IS NOT NULL);
 
-CREATE INDEX unanswered_queue_source ON triage.unanswered_queue USING btree (source, priority, due_at, conversation_id);
-
-CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id);
+CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
 
 CREATE TRIGGER spend_by_day AFTER INSERT ON triage.quota_use REFERENCING NEW TABLE AS spent FOR EACH STATEMENT EXECUTE FUNCTION triage.spend_by_day();
 
@@ -1388,6 +2327,51 @@ ALTER TABLE ONLY triage.correction
 ALTER TABLE ONLY triage.cursor
     ADD CONSTRAINT cursor_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
+ALTER TABLE ONLY triage.fan_out
+    ADD CONSTRAINT fan_out_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
+
+ALTER TABLE ONLY triage.fan_out
+    ADD CONSTRAINT fan_out_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
+
+ALTER TABLE ONLY triage.fan_out_recipient
+    ADD CONSTRAINT fan_out_recipient_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
+
+ALTER TABLE ONLY triage.fan_out_recipient
+    ADD CONSTRAINT fan_out_recipient_fan_out_id_fkey FOREIGN KEY (fan_out_id) REFERENCES triage.fan_out(id);
+
+ALTER TABLE ONLY triage.fan_out_recipient
+    ADD CONSTRAINT fan_out_recipient_reply_id_fkey FOREIGN KEY (reply_id) REFERENCES triage.reply(id);
+
+ALTER TABLE ONLY triage.fanout
+    ADD CONSTRAINT fanout_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
+
+ALTER TABLE ONLY triage.fanout_recipient
+    ADD CONSTRAINT fanout_recipient_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
+
+ALTER TABLE ONLY triage.fanout_recipient
+    ADD CONSTRAINT fanout_recipient_fanout_id_fkey FOREIGN KEY (fanout_id) REFERENCES triage.fanout(id);
+
+ALTER TABLE ONLY triage.fanout_recipient
+    ADD CONSTRAINT fanout_recipient_reply_id_fkey FOREIGN KEY (reply_id) REFERENCES triage.reply(id);
+
+ALTER TABLE ONLY triage.fanout
+    ADD CONSTRAINT fanout_topic_fkey FOREIGN KEY (topic) REFERENCES triage.topic(key);
+
+ALTER TABLE ONLY triage.flood
+    ADD CONSTRAINT flood_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.flood
+    ADD CONSTRAINT flood_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
+
+ALTER TABLE ONLY triage.incident
+    ADD CONSTRAINT incident_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.incident_log
+    ADD CONSTRAINT incident_log_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
+
+ALTER TABLE ONLY triage.incident
+    ADD CONSTRAINT incident_topic_fkey FOREIGN KEY (topic) REFERENCES triage.topic(key);
+
 ALTER TABLE ONLY triage.label
     ADD CONSTRAINT label_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
@@ -1421,8 +2405,17 @@ ALTER TABLE ONLY triage.pause
 ALTER TABLE ONLY triage.quarantine
     ADD CONSTRAINT quarantine_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
+ALTER TABLE ONLY triage.question
+    ADD CONSTRAINT question_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
+
+ALTER TABLE ONLY triage.question
+    ADD CONSTRAINT question_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
+
 ALTER TABLE ONLY triage.quota_use
     ADD CONSTRAINT quota_use_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.reply
+    ADD CONSTRAINT reply_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
 ALTER TABLE ONLY triage.reply
     ADD CONSTRAINT reply_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
@@ -1432,6 +2425,9 @@ ALTER TABLE ONLY triage.reply
 
 ALTER TABLE ONLY triage.spend_day
     ADD CONSTRAINT spend_day_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
+
+ALTER TABLE ONLY triage.statement
+    ADD CONSTRAINT statement_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
 
 ALTER TABLE ONLY triage.thread
     ADD CONSTRAINT thread_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
@@ -1459,6 +2455,14 @@ REVOKE ALL ON FUNCTION triage.actor() FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.actor() TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.actor() TO triage_responder;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.alone(held triage.incident) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.alone(held triage.incident) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.alone(id bigint, mine bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.alone(id bigint, mine bigint) TO triage_pipeline;
+
 REVOKE ALL ON FUNCTION triage.answer(id bigint, "where" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.answer(id bigint, "where" text) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.answer(id bigint, "where" text) TO triage_responder;
@@ -1467,12 +2471,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.unanswered_queue TO triage_pip
 GRANT SELECT ON TABLE triage.unanswered_queue TO triage_responder;
 GRANT SELECT ON TABLE triage.unanswered_queue TO triage_reader;
 
-REVOKE ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval) TO triage_pipeline;
-GRANT ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval) TO triage_responder;
+REVOKE ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval, of_held boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval, of_held boolean) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease interval, of_held boolean) TO triage_responder;
+
+REVOKE ALL ON FUNCTION triage.close_incident(id bigint, reason text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.close_incident(id bigint, reason text, days integer) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.correct_topic(id bigint, who text, touched bigint[], off_from bigint[], off text[], put text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.correct_topic(id bigint, who text, touched bigint[], off_from bigint[], off text[], put text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.days(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.days(days integer) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.deeds(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.deeds(id bigint) TO triage_pipeline;
@@ -1495,11 +2505,34 @@ GRANT ALL ON FUNCTION triage.history(id bigint) TO triage_responder;
 REVOKE ALL ON FUNCTION triage.hold(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.hold(id bigint) TO triage_pipeline;
 
+REVOKE ALL ON FUNCTION triage.hold_incident(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.hold_incident(id bigint) TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.reply TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.hold_reply(reply_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.hold_reply(reply_id bigint) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.in_incident(of_topic text, of_account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.in_incident(of_topic text, of_account text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.incident_history(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.incident_history(id bigint) TO triage_pipeline;
+
 REVOKE ALL ON FUNCTION triage.judge(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.judge(ids bigint[]) TO triage_pipeline;
 
+REVOKE ALL ON FUNCTION triage.lead(clusters bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.lead(clusters bigint[]) TO triage_pipeline;
+
 REVOKE ALL ON FUNCTION triage.lease(wanted interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.lease(wanted interval) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.lock_clusters(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.lock_clusters(ids bigint[]) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.lock_incidents() FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.lock_incidents() TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.my_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.my_accounts() TO triage_pipeline;
@@ -1510,18 +2543,24 @@ REVOKE ALL ON FUNCTION triage.note(id bigint, text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.note(id bigint, text text) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.note(id bigint, text text) TO triage_responder;
 
+REVOKE ALL ON FUNCTION triage.note_incident(id bigint, text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.note_incident(id bigint, text text) TO triage_pipeline;
+
 REVOKE ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_responder;
 GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_reader;
+
+REVOKE ALL ON FUNCTION triage.open_incident(of_topic text, reason text, of_account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.open_incident(of_topic text, reason text, of_account text) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_responder;
 GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_reader;
 
-REVOKE ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text) TO triage_pipeline;
+REVOKE ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text, incident boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.priority(severity smallint, intent text, kind text, incident boolean) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.refresh(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.refresh(ids bigint[]) TO triage_pipeline;
@@ -1534,12 +2573,36 @@ REVOKE ALL ON FUNCTION triage.release(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.release(id bigint) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.release(id bigint) TO triage_responder;
 
+REVOKE ALL ON FUNCTION triage.release_flood(of_author text, of_account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.release_flood(of_author text, of_account text) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.release_flood(of_author text, of_account text) TO triage_responder;
+
 REVOKE ALL ON FUNCTION triage.renew(id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.renew(id bigint, lease interval) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.renew(id bigint, lease interval) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.reopen_by_label(id bigint, who text, touched bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.reopen_by_label(id bigint, who text, touched bigint[]) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.reopen_incident(id bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.reopen_incident(id bigint, reason text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) TO triage_responder;
+
+REVOKE ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.reply_sent(reply_id bigint, with_id text, at_url text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.reply_sent(reply_id bigint, with_id text, at_url text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.resend(reply_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.resend(reply_id bigint) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.resend(reply_id bigint) TO triage_responder;
+
+REVOKE ALL ON FUNCTION triage.said(words text, otherwise text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.said(words text, otherwise text) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) TO triage_pipeline;
@@ -1551,12 +2614,22 @@ GRANT ALL ON FUNCTION triage.snooze(id bigint, until timestamp with time zone) T
 REVOKE ALL ON FUNCTION triage.spend_by_day() FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.spend_by_day() TO triage_pipeline;
 
+REVOKE ALL ON FUNCTION triage.start_reply(reply_id bigint, charged bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.start_reply(reply_id bigint, charged bigint) TO triage_pipeline;
+
 REVOKE ALL ON FUNCTION triage.take(id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.take(id bigint, lease interval) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.take(id bigint, lease interval) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.teach(messages bigint[], new_topic text, origin text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.teach(messages bigint[], new_topic text, origin text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.watch_incident(id bigint, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.watch_incident(id bigint, days integer) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.withdraw(reply_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.withdraw(reply_id bigint) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.withdraw(reply_id bigint) TO triage_responder;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.access TO triage_pipeline;
 
@@ -1592,6 +2665,26 @@ GRANT SELECT,INSERT ON TABLE triage.correction TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.cursor TO triage_pipeline;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.detector TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.detector_bin TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fan_out TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fan_out_recipient TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fanout TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fanout_recipient TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.flood TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.floods TO triage_pipeline;
+GRANT SELECT ON TABLE triage.floods TO triage_responder;
+GRANT SELECT ON TABLE triage.floods TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident_log TO triage_pipeline;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label_outbox TO triage_pipeline;
@@ -1606,17 +2699,24 @@ GRANT SELECT ON TABLE triage.migration TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.model TO triage_pipeline;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.notice TO triage_pipeline;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.open_hours TO triage_pipeline;
 GRANT SELECT ON TABLE triage.open_hours TO triage_responder;
 GRANT SELECT ON TABLE triage.open_hours TO triage_reader;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.overdue_told TO triage_pipeline;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.pause TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.question TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.quota_use TO triage_pipeline;
 
 GRANT SELECT ON TABLE triage.replaced TO triage_pipeline;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.reply TO triage_pipeline;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.replies TO triage_pipeline;
+GRANT SELECT ON TABLE triage.replies TO triage_responder;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spell TO triage_pipeline;
 
@@ -1628,6 +2728,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spend_day TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spend TO triage_pipeline;
 GRANT SELECT ON TABLE triage.spend TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.statement TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.thread TO triage_pipeline;
 

@@ -8,6 +8,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
                   WHERE x.account = a.name AND pg_has_role(session_user, r.oid, 'MEMBER'))
 $$;
 
+-- Those accounts, and where they are.
+CREATE OR REPLACE FUNCTION triage.served() RETURNS TABLE (account text, source text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+    SELECT a.name, a.source FROM triage.account a WHERE a.name = ANY (triage.my_accounts())
+$$;
+
 DROP POLICY IF EXISTS served ON triage.unanswered_queue;
 CREATE POLICY served ON triage.unanswered_queue FOR SELECT TO PUBLIC
     USING (account = ANY ((SELECT triage.my_accounts())::text[]));

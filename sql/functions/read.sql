@@ -25,3 +25,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
     WHERE c.id = deeds.id AND c.account = ANY ((SELECT triage.my_accounts())::text[])
     ORDER BY a.id
 $$;
+
+-- The languages of the list, found by hopping from one to the next in the index.
+CREATE OR REPLACE FUNCTION triage.languages() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+    WITH RECURSIVE found AS (
+        (SELECT q.lang FROM triage.unanswered_queue q WHERE NOT q.follower AND NOT q.held ORDER BY q.lang LIMIT 1)
+        UNION ALL
+        SELECT (SELECT q.lang FROM triage.unanswered_queue q WHERE NOT q.follower AND NOT q.held AND q.lang > f.lang
+                ORDER BY q.lang LIMIT 1)
+        FROM found f WHERE f.lang IS NOT NULL
+    )
+    SELECT f.lang FROM found f WHERE f.lang IS NOT NULL
+$$;

@@ -63,10 +63,43 @@ LANGUAGE sql STABLE AS $$
     LEFT JOIN raised i ON i.conversation_id = t.conversation_id
 $$;
 
-CREATE OR REPLACE FUNCTION triage.priority(severity smallint, intent text, kind text) RETURNS smallint
+CREATE OR REPLACE FUNCTION triage.priority(severity smallint, intent text, kind text, incident boolean DEFAULT false)
+RETURNS smallint
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN kind = 'check' THEN 5
-                ELSE greatest(1, severity - (intent IN ('urgent_help', 'press', 'legal'))::int) END::smallint
+                ELSE greatest(1, severity - (intent IN ('urgent_help', 'press', 'legal'))::int - incident::int) END::smallint
+$$;
+
+-- The clusters of these conversations, locked in their order: after the conversations, before any row of the queue.
+CREATE OR REPLACE FUNCTION triage.lock_clusters(ids bigint[]) RETURNS bigint[]
+LANGUAGE sql AS $$
+    SELECT ARRAY(
+        SELECT c.id FROM triage.cluster c
+        WHERE c.members > 1 AND c.id IN (SELECT m.cluster_id FROM triage.message m WHERE m.conversation_id = ANY (ids))
+        ORDER BY c.id FOR NO KEY UPDATE
+    )
+$$;
+
+-- One row of each cluster leads, by the queue's order; those put aside come last, those held do not count. The caller
+-- has the clusters locked. Touches two rows of a cluster at most, whatever its size.
+CREATE OR REPLACE FUNCTION triage.lead(clusters bigint[]) RETURNS void
+LANGUAGE sql AS $$
+    WITH head AS (
+        SELECT c.id AS cluster, first.conversation_id
+        FROM unnest(clusters) AS c (id) CROSS JOIN LATERAL (
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.cluster = c.id AND NOT q.held
+            ORDER BY q.snoozed_until IS NOT NULL, q.priority, q.due_at, q.conversation_id LIMIT 1
+        ) AS first
+    )
+    UPDATE triage.unanswered_queue q SET follower = NOT q.follower, updated_at = now()
+    WHERE q.conversation_id IN (
+        SELECT o.conversation_id FROM head h JOIN triage.unanswered_queue o ON o.conversation_id = h.conversation_id
+        WHERE o.follower
+        UNION ALL
+        SELECT o.conversation_id FROM head h JOIN triage.unanswered_queue o ON o.cluster = h.cluster
+        WHERE NOT o.held AND NOT o.follower AND o.conversation_id <> h.conversation_id
+    )
 $$;
 
 -- The generic plan walks the indexes whatever the number of ids; a plan made for a thousand would read whole tables.
@@ -76,7 +109,9 @@ DECLARE
     held CONSTANT bigint[] := ARRAY(
         SELECT id FROM triage.conversation WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
     );
+    clusters CONSTANT bigint[] := triage.lock_clusters(held);
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('triage.incident', 0));  -- see triage.lock_incidents
     WITH judged AS MATERIALIZED (SELECT * FROM triage.judge(held)),
     newest AS MATERIALIZED (  -- open message of each mailbox that shares the conversation
         SELECT DISTINCT ON (j.conversation_id, m.account) j.conversation_id, j.topic, m.id, m.account, m.native_id
@@ -98,31 +133,50 @@ BEGIN
     queued AS (
         INSERT INTO triage.unanswered_queue AS q
             (conversation_id, source, account, conversation, topic, severity, priority, kind, intent, waiting_since,
-             due_at, author, author_name, subject, excerpt, url, lang, messages)
-        SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind),
-               j.kind, j.intent, j.since, triage.due(j.since, j.target),
+             due_at, author, author_name, subject, excerpt, url, lang, messages, cluster, held, follower)
+        SELECT c.id, c.source, c.account, c.key, j.topic, j.severity, triage.priority(j.severity, j.intent, j.kind, crisis.is_on),
+               j.kind, j.intent, j.since,
+               CASE WHEN crisis.is_on THEN j.since + j.target ELSE triage.due(j.since, j.target) END,
                m.author, m.author_name, m.subject, left(regexp_replace(m.text, '\s+', ' ', 'g'), 240), m.url,
-               coalesce(nullif(d.lang, ''), m.lang),
-               (SELECT count(DISTINCT coalesce(o.global_id, o.id::text))  -- one mail in two mailboxes is one
-                FROM triage.message o WHERE o.id = ANY (j.open))
+               coalesce(nullif(d.lang, ''), m.lang), said.messages, said.cluster, flood.is_on,
+               said.cluster IS NOT NULL AND NOT flood.is_on  -- until triage.lead makes one the head
         FROM judged j
         JOIN triage.conversation c ON c.id = j.conversation_id
         JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
         LEFT JOIN triage.classification d ON d.id = m.decision_id
+        CROSS JOIN LATERAL triage.in_incident(j.topic, c.account) AS crisis (is_on)
+        CROSS JOIN LATERAL (
+            SELECT count(DISTINCT coalesce(o.global_id, o.id::text)) AS messages,  -- one mail in two mailboxes is one
+                   -- one word of their own among copies, and the row stands for itself
+                   CASE WHEN count(*) = count(k.id) AND min(k.id) = max(k.id) THEN min(k.id) END AS cluster,
+                   min(o.sent_at) AS first_at, max(o.sent_at) AS last_at, min(o.author) = max(o.author) AS one_author
+            FROM triage.message o LEFT JOIN triage.cluster k ON k.id = o.cluster_id AND k.members > 1
+            WHERE o.id = ANY (j.open)
+        ) AS said
+        CROSS JOIN LATERAL (
+            SELECT said.one_author AND EXISTS (
+                SELECT FROM triage.flood f
+                WHERE f.account = m.account AND f.author = m.author AND f.released_at IS NULL AND f.conversation_id <> c.id
+                  AND said.first_at >= f.started_at AND said.last_at <= f.ended_at) AS is_on
+        ) AS flood
         WHERE j.state = 'waiting'
         ON CONFLICT (conversation_id) DO UPDATE SET
             topic = excluded.topic, severity = excluded.severity, priority = excluded.priority, kind = excluded.kind,
             intent = excluded.intent, waiting_since = excluded.waiting_since, due_at = excluded.due_at,
             author = excluded.author, author_name = excluded.author_name, subject = excluded.subject,
             excerpt = excluded.excerpt, url = excluded.url, lang = excluded.lang, messages = excluded.messages,
+            cluster = excluded.cluster, held = excluded.held,
+            follower = CASE WHEN (q.cluster, q.held) IS DISTINCT FROM (excluded.cluster, excluded.held)
+                            THEN excluded.follower ELSE q.follower END,
             snoozed_until = CASE WHEN excluded.messages <= q.messages THEN q.snoozed_until END,  -- a new word wakes it
             updated_at = now()
         WHERE (q.topic, q.severity, q.priority, q.kind, q.intent, q.waiting_since, q.due_at, q.author, q.author_name,
-               q.subject, q.excerpt, q.url, q.lang, q.messages)
+               q.subject, q.excerpt, q.url, q.lang, q.messages, q.cluster, q.held)
               IS DISTINCT FROM
               (excluded.topic, excluded.severity, excluded.priority, excluded.kind, excluded.intent,
                excluded.waiting_since, excluded.due_at, excluded.author, excluded.author_name,
-               excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages)
+               excluded.subject, excluded.excerpt, excluded.url, excluded.lang, excluded.messages, excluded.cluster,
+               excluded.held)
     ),
     -- The newest open message of each mailbox carries `unanswered` and the conversation's topic: Gmail shows a
     -- thread's labels whichever message has them, and a change costs quota. Open messages labelled before keep what
@@ -147,5 +201,8 @@ BEGIN
     CROSS JOIN LATERAL (VALUES ('unanswered'), (n.topic)) AS w (label)
     WHERE w.label NOT IN ('unsure', 'not_crisis')
     ON CONFLICT (message_id, label) DO UPDATE SET wanted = true, updated_at = now() WHERE NOT b.wanted;
+    IF cardinality(clusters) > 0 THEN
+        PERFORM triage.lead(clusters);
+    END IF;
     RETURN cardinality(held);
 END $$;

@@ -15,38 +15,57 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT least(greatest(coalesce(wanted, '15 minutes'), '30 seconds'), '1 day'::interval)
 $$;
 
--- Lease the next rows that nobody holds, in queue order, at most 500; two callers never get the same one.
+-- Lease the next rows that nobody holds, in queue order, at most 500; two callers never get the same one. Copies of a
+-- text that leads its cluster come when nothing else is left; what is held from a flood comes when asked for, and alone.
 -- Leases that ended are taken back first, so that the index of the free rows holds all there is to choose from. Planned
 -- for the filters given, and never by sorting: the index is walked even where no statistics say so.
 CREATE OR REPLACE FUNCTION triage.claim(
-    n integer DEFAULT 1, of_topic text DEFAULT NULL, in_lang text DEFAULT NULL, lease interval DEFAULT '15 minutes'
+    n integer DEFAULT 1, of_topic text DEFAULT NULL, in_lang text DEFAULT NULL, lease interval DEFAULT '15 minutes',
+    of_held boolean DEFAULT false
 ) RETURNS SETOF triage.unanswered_queue
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = triage, pg_temp SET plan_cache_mode = force_custom_plan SET enable_sort = off AS $$
 DECLARE
     me CONSTANT text := triage.actor();
     served CONSTANT text[] := triage.my_accounts();
+    wanted integer := least(greatest(n, 0), 500);
+    mine bigint[] := '{}';
 BEGIN
     UPDATE triage.unanswered_queue q SET claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id IN (SELECT e.conversation_id FROM triage.unanswered_queue e
                                 WHERE e.lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED);
-    RETURN QUERY WITH chosen AS (
-        SELECT q.conversation_id FROM triage.unanswered_queue q
-        WHERE q.account = ANY (served)
-          AND q.lease_until IS NULL
-          AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
-          AND (of_topic IS NULL OR q.topic = of_topic)
-          AND (in_lang IS NULL OR q.lang = in_lang)
-        ORDER BY q.priority, q.due_at, q.conversation_id
-        LIMIT least(greatest(n, 0), 500)
-        FOR UPDATE SKIP LOCKED
-    ),
-    noted AS (
-        INSERT INTO triage.audit (conversation_id, verb, by) SELECT c.conversation_id, 'claim', me FROM chosen c
-    )
+    IF of_held THEN
+        mine := ARRAY(
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.account = ANY (served) AND q.lease_until IS NULL AND q.held
+              AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+              AND (of_topic IS NULL OR q.topic = of_topic)
+              AND (in_lang IS NULL OR q.lang = in_lang)
+            ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+    ELSE
+        mine := ARRAY(
+            SELECT q.conversation_id FROM triage.unanswered_queue q
+            WHERE q.account = ANY (served) AND q.lease_until IS NULL AND NOT q.follower AND NOT q.held
+              AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+              AND (of_topic IS NULL OR q.topic = of_topic)
+              AND (in_lang IS NULL OR q.lang = in_lang)
+            ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+        wanted := wanted - cardinality(mine);
+        IF wanted > 0 THEN
+            mine := mine || ARRAY(
+                SELECT q.conversation_id FROM triage.unanswered_queue q
+                WHERE q.account = ANY (served) AND q.lease_until IS NULL AND q.follower
+                  AND (q.snoozed_until IS NULL OR q.snoozed_until < clock_timestamp())
+                  AND (of_topic IS NULL OR q.topic = of_topic)
+                  AND (in_lang IS NULL OR q.lang = in_lang)
+                ORDER BY q.priority, q.due_at, q.conversation_id LIMIT wanted FOR UPDATE SKIP LOCKED);
+        END IF;
+    END IF;
+    INSERT INTO triage.audit (conversation_id, verb, by) SELECT taken, 'claim', me FROM unnest(mine) AS taken;
+    RETURN QUERY
     UPDATE triage.unanswered_queue q
     SET claimed_by = me, lease_until = clock_timestamp() + triage.lease(claim.lease), updated_at = clock_timestamp()
-    FROM chosen c WHERE q.conversation_id = c.conversation_id
+    WHERE q.conversation_id = ANY (mine)
     RETURNING q.*;
 END $$;
 
@@ -103,6 +122,7 @@ DECLARE
     entry bigint;
 BEGIN
     PERFORM FROM triage.conversation c WHERE c.id = settle.id FOR NO KEY UPDATE;
+    PERFORM triage.lock_clusters(ARRAY[settle.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, reason) VALUES (id, how, triage.actor(), why)
     RETURNING audit.id INTO entry;
@@ -133,16 +153,21 @@ END $$;
 
 CREATE OR REPLACE FUNCTION triage.snooze(id bigint, until timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+DECLARE
+    clusters bigint[];
 BEGIN
     IF until IS NULL OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '31 days' THEN
         RAISE EXCEPTION 'snooze until a time that lies ahead, at most 31 days, not %', until USING ERRCODE = 'TR004';
     END IF;
+    PERFORM FROM triage.conversation c WHERE c.id = snooze.id FOR NO KEY UPDATE;
+    clusters := triage.lock_clusters(ARRAY[snooze.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     VALUES (id, 'snooze', triage.actor(), jsonb_build_object('until', until));
     UPDATE triage.unanswered_queue q
     SET snoozed_until = until, claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
     WHERE q.conversation_id = id;
+    PERFORM triage.lead(clusters);  -- another copy of the text comes forward
 END $$;
 
 -- Leave a word for whoever looks next, on any conversation one serves.
@@ -193,6 +218,7 @@ BEGIN
             USING ERRCODE = 'TR004';
     END IF;
     PERFORM FROM triage.conversation c WHERE c.id = relabel.id FOR NO KEY UPDATE;
+    PERFORM triage.lock_clusters(ARRAY[relabel.id]);
     PERFORM triage.hold(id);
     INSERT INTO triage.audit (conversation_id, verb, by, detail)
     VALUES (id, 'relabel', triage.actor(), jsonb_build_object('topic', new_topic));
