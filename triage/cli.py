@@ -13,6 +13,7 @@ from triage import (
     cli_classify,
     cli_connect,
     cli_doctor,
+    cli_fanout,
     cli_learn,
     cli_mail,
     cli_pipeline,
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         cli_doctor,
         cli_learn,
         cli_access,
+        cli_fanout,
     ):
         module.add_parsers(commands)
     return top

@@ -139,6 +139,16 @@ def print_times(times: Rows, backlog: Rows) -> None:
     _console().print(answered, "", waiting)
 
 
+def print_rows(rows: Rows) -> None:
+    """Rows as they are, a column for each key; numbers on the right."""
+    table = Table(box=None, pad_edge=False)
+    for name, value in rows[0].items() if rows else ():
+        table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in row.values()))
+    _console().print(table)
+
+
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in names:

@@ -15,6 +15,8 @@ from triage.core.errors import TriageError
 from triage.store import db
 
 _SQL = db.queries(__file__)
+MOST_ALIKE = 1000
+"""So many rows of a cluster are counted; a campaign has more."""
 
 
 class Refused(TriageError):
@@ -28,16 +30,11 @@ class Refused(TriageError):
         self.code = code
 
 
-def top(connection: Connection, *, limit: int, topic: str | None = None) -> list[dict[str, Any]]:
-    """Rows in queue order: priority, due time, conversation."""
-    return db.rows(connection, _SQL["top"], {"limit": limit, "topic": topic})
-
-
 def claim(
     connection: Connection, *, count: int, by: str, topic: str | None, lang: str | None
 ) -> list[dict[str, Any]]:
     """Lease the next rows for a person."""
-    _act_for(connection, by)
+    act_for(connection, by)
     rows = db.rows(connection, _SQL["claim"], (count, topic, lang))
     return sorted(rows, key=lambda r: (r["priority"], r["due_at"], r["conversation_id"]))
 
@@ -74,6 +71,7 @@ class Wanted:
     mine: str | None = None
     overdue: bool = False
     snoozed: bool = False
+    held: bool = False
     words: str | None = None
     cluster: int | None = None
 
@@ -90,17 +88,46 @@ class Place:
 def page(
     connection: Connection, wanted: Wanted, *, limit: int, after: Place | None = None
 ) -> list[dict[str, Any]]:
-    """Rows in queue order with `alike`, the size of their cluster; a cluster is one row unless one looks closer."""
+    """Rows in queue order with `alike`, how many wait with nearly the same words (at most MOST_ALIKE are counted).
+
+    Heads and singles, unless one looks closer: at a cluster, at one's own, at what is held, for words.
+    """
+    way = _way(wanted)
+    merged = way in ("by_account", "by_facet")
     parameters = {
         **asdict(wanted),
         "words": _containing(wanted.words),
         "singly": bool(wanted.cluster or wanted.mine or wanted.words),
+        "of_source": wanted.source,
+        "source": None if merged else wanted.source,
         "after": after and after.conversation_id,
         "after_priority": after and after.priority,
         "after_due": after and after.due_at,
         "limit": limit,
+        "most_alike": MOST_ALIKE,
     }
-    return db.rows(connection, _SQL["page"], parameters)
+    return db.rows(connection, _SQL["page"].format(chosen=_chosen(way)), parameters)
+
+
+def _way(wanted: Wanted) -> str:
+    """How the first rows are found without looking at many others: what an index has in order, or parts of one."""
+    if wanted.mine or wanted.snoozed or wanted.held or wanted.cluster or wanted.words:
+        return "walk"
+    if wanted.older:
+        return "by_topic"
+    facets = (wanted.topic, wanted.lang, wanted.source or wanted.account)
+    if len(facets) - facets.count(None) > 1:
+        return "by_facet"
+    if wanted.source or wanted.account:
+        return "by_account"
+    return "by_priority" if wanted.overdue else "walk"
+
+
+def _chosen(way: str) -> str:
+    if way == "walk":
+        return _SQL["walk"].format(filters=_SQL["filters"], after=_SQL["after"])
+    parts, part = ("", "true") if way == "by_priority" else (_SQL[f"{way}_parts"], _SQL[way])
+    return _SQL["merge"].format(parts=parts, part=part, filters=_SQL["filters"])
 
 
 def _containing(words: str | None) -> str | None:
@@ -159,7 +186,7 @@ def renew(connection: Connection, conversation_id: int, *, by: str) -> None:
 
 def actor(connection: Connection, by: str) -> str:
     """Under which name a person acts: the login itself, unless it may act for others."""
-    _act_for(connection, by)
+    act_for(connection, by)
     return str(db.rows(connection, _SQL["actor"])[0]["name"])
 
 
@@ -192,12 +219,13 @@ def backlog(connection: Connection) -> list[dict[str, Any]]:
     return db.rows(connection, _SQL["backlog"])
 
 
-def _act_for(connection: Connection, person: str) -> None:
+def act_for(connection: Connection, person: str) -> None:
+    """Name the person that this transaction acts for."""
     db.execute(connection, _SQL["act_for"], (person,))
 
 
 def _call(connection: Connection, name: str, by: str, *arguments: Any) -> None:
-    _act_for(connection, by)
+    act_for(connection, by)
     try:
         db.execute(connection, _SQL[name], arguments)
     except psycopg2.Error as error:
