@@ -12,6 +12,7 @@ from triage import (
     cli_access,
     cli_classify,
     cli_connect,
+    cli_debrief,
     cli_doctor,
     cli_fanout,
     cli_learn,
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
         cli_learn,
         cli_access,
         cli_fanout,
+        cli_debrief,
     ):
         module.add_parsers(commands)
     return top
