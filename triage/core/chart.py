@@ -139,7 +139,7 @@ class _Plot:
         taken = [0.0] * 3
         for mark in marks:
             x, wide = self._x(mark.at), 7.0 * len(mark.text) + 8
-            start = max(0.0, x if x + wide < WIDTH else x - wide)
+            start = max(0.0, min(x, WIDTH - wide))
             row = next((n for n, end in enumerate(taken) if end <= start), taken.index(min(taken)))
             taken[row] = start + wide
             y = TOP - 36 + 15 * row

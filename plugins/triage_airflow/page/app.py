@@ -3,66 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Form, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse
-from jinja2 import Environment, PackageLoader
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from triage.core.errors import TriageError
-from triage.core.marked import marked, marked_subject
 from triage.ops import queue
-from triage_airflow.page import actions, guard, view
-from triage_airflow.page.words import COOKIE, LANGUAGES, Words, language_of
-from triage_airflow.runtime import database
+from triage_airflow.page import actions, guard, incidents, replies, view
+from triage_airflow.page.numbers import Figures
+from triage_airflow.page.pool import Pool
+from triage_airflow.page.render import labels, render
+from triage_airflow.page.words import language_of
 
 STATIC = Path(__file__).with_name("static")
-FILES = {"queue.css": "text/css", "queue.js": "text/javascript", "queue.svg": "image/svg+xml"}
+FILES = {
+    "queue.css": "text/css", "queue.js": "text/javascript", "queue.svg": "image/svg+xml",
+    "incident.css": "text/css", "incident.js": "text/javascript", "incident.svg": "image/svg+xml",
+}  # fmt: skip
 ROWS = 50
 MOST_ROWS = 500
-NUMBERS_FOR = 10.0
-"""Seconds that the figures at the top are kept: a hundred open pages count the queue once."""
 
 router = APIRouter()
-templates = Environment(
-    loader=PackageLoader("triage_airflow.page"), autoescape=True, trim_blocks=True,
-    lstrip_blocks=True,
-)  # fmt: skip
-templates.globals.update(link=view.link, marked=marked, marked_subject=marked_subject, now=view.now,
-                         place=view.place_text, AGES=view.AGES, CHANNELS=view.CHANNELS, SHOWS=view.SHOWS,
-                         LANGUAGES=LANGUAGES)  # fmt: skip
-
-
-def render(request: Request, name: str, *, status: int = 200, **given: Any) -> HTMLResponse:
-    """A template in the reader's language."""
-    words = Words(language_of(request))
-    return HTMLResponse(templates.get_template(name).render(w=words, **given), status_code=status)
-
-
-class Numbers:
-    """The figures at the top, counted at most every NUMBERS_FOR seconds."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-        self._kept: dict[str, Any] = {}
-
-    def get(self, connection: Any) -> dict[str, Any]:
-        """What was counted last, or anew."""
-        if time.monotonic() > self._until:
-            self._kept = queue.numbers(connection)
-            self._until = time.monotonic() + NUMBERS_FOR
-        return self._kept
-
-    def forget(self) -> None:
-        """Somebody acted: count again."""
-        self._until = 0.0
 
 
 def listed(request: Request, user: str, connection: Any) -> dict[str, Any]:
@@ -80,41 +48,34 @@ def listed(request: Request, user: str, connection: Any) -> dict[str, Any]:
     return {"rows": rows[:count], "more": len(rows) > count, "given": asked, "me": user}
 
 
-def labels(connection: Any, language: str) -> dict[str, str]:
-    """Topic key to its name in a language, gravest first."""
-    return {row["key"]: row[language] for row in queue.topics(connection)}
-
-
 @router.get("/")
 def page(request: Request, user: GetUserDep, acts: guard.Acts) -> Response:
     """The whole page, with one conversation open when the address names it."""
-    with database() as connection:
+    with request.app.state.pool.connection() as connection:
         names = labels(connection, language_of(request))
         shown = listed(request, user.get_name(), connection)
         open_ = request.query_params.get("c", "")
         found = queue.conversation(connection, int(open_)) if _is_id(open_) else None
-    answer = render(request, "page.html", acts=acts, topics=names, found=found, **shown)
-    if (chosen := request.query_params.get("ui")) in LANGUAGES:
-        answer.set_cookie(COOKIE, str(chosen), max_age=31_536_000, httponly=True, samesite="lax")
-    return answer
+    return render(request, "page.html", acts=acts, topics=names, found=found, **shown)
 
 
 @router.get("/rows")
 def rows(request: Request, user: GetUserDep, acts: guard.Acts) -> Response:
     """The list alone."""
-    with database() as connection:
+    with request.app.state.pool.connection() as connection:
         names = labels(connection, language_of(request))
         shown = listed(request, user.get_name(), connection)
     return _unless_known(request, render(request, "rows.html", acts=acts, topics=names, **shown))
 
 
 @router.get("/numbers")
-def figures(request: Request, user: GetUserDep) -> Response:
+def figures(request: Request, user: GetUserDep, later: BackgroundTasks) -> Response:
     """The figures at the top."""
-    with database() as connection:
-        counted = request.app.state.numbers.get(connection)
-        held = queue.held(connection, by=user.get_name())
-    return _unless_known(request, render(request, "numbers.html", counted=counted, held=held))
+    state = request.app.state
+    counted, ledger = state.counts.get(state.pool, later), state.ledger.get(state.pool, later)
+    with state.pool.connection() as connection:
+        mine = queue.mine(connection, by=user.get_name())
+    return _unless_known(request, render(request, "numbers.html", counted=counted, ledger=ledger, mine=mine))
 
 
 @router.get("/c/{conversation_id}")
@@ -122,7 +83,7 @@ def conversation(request: Request, conversation_id: str, user: GetUserDep, acts:
     """One conversation."""
     if not _is_id(conversation_id):
         raise HTTPException(404)
-    with database() as connection:
+    with request.app.state.pool.connection() as connection:
         names = labels(connection, language_of(request))
         found = queue.conversation(connection, int(conversation_id))
     if found is None:
@@ -142,12 +103,11 @@ def act(
     """Do one thing to some conversations; says what was done and what was refused."""
     if verb not in actions.VERBS or any(not 0 < one < 2**63 for one in ids):
         raise HTTPException(400)
-    with database() as connection:
+    with request.app.state.pool.connection() as connection:
         try:
             done, refused = actions.act(connection, verb, list(dict.fromkeys(ids)), by=by, word=word)
         except KeyError:
             raise HTTPException(400) from None
-    request.app.state.numbers.forget()
     status = 409 if refused and not done else 200
     return render(request, "outcome.html", status=status, verb=verb, done=done, refused=refused)
 
@@ -161,9 +121,8 @@ def take_next(
     lang: Annotated[str, Form()] = "",
 ) -> Response:
     """Claim the next ones of a topic and language."""
-    with database() as connection:
+    with request.app.state.pool.connection() as connection:
         taken = queue.claim(connection, count=n, by=by, topic=topic or None, lang=lang or None)
-    request.app.state.numbers.forget()
     done = [row["conversation_id"] for row in taken]
     return render(request, "outcome.html", verb="claim", done=done, refused=[])
 
@@ -182,8 +141,11 @@ def build() -> FastAPI:
         title="inbox-triage", docs_url=None, redoc_url=None, openapi_url=None,
         dependencies=[Depends(guard.may_read)],
     )  # fmt: skip
-    app.state.numbers = Numbers()
+    app.state.pool = Pool()
+    app.state.counts, app.state.ledger = Figures(queue.counts), Figures(queue.ledger)
     app.include_router(router)
+    app.include_router(incidents.router)
+    app.include_router(replies.router)
     app.middleware("http")(_headers)
     app.add_exception_handler(StarletteHTTPException, _said)
     app.add_exception_handler(RequestValidationError, _incomplete)

@@ -24,16 +24,17 @@ def apps() -> list[dict[str, Any]]:
 
 
 def views() -> list[dict[str, Any]]:
-    """The navigation entry `Queue`."""
+    """The navigation entries `Queue` and `Incidents`."""
     from airflow.configuration import conf
 
     base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
     return [
         {
-            "name": "Queue",
-            "href": f"{base}{PREFIX}/",
-            "icon": f"{base}{PREFIX}/static/queue.svg",
+            "name": name,
+            "href": f"{base}{PREFIX}/{address}",
+            "icon": f"{base}{PREFIX}/static/{icon}.svg",
             "destination": "nav",
             "category": "browse",
         }
+        for name, address, icon in (("Queue", "", "queue"), ("Incidents", "incidents/", "incident"))
     ]

@@ -12,7 +12,6 @@ AGES = {"1": "hour", "4": "hours4", "24": "day", "72": "days3", "168": "week"}
 """Hours, and the word for them."""
 
 CHANNELS = {"gmail": "Gmail", "x": "X", "bluesky": "Bluesky", "mastodon": "Mastodon"}
-SHOWS = ("mine", "overdue", "snoozed")
 
 
 def link(url: str) -> str:
@@ -36,6 +35,7 @@ def wanted_of(given: dict[str, str], user: str) -> Wanted:
         mine=user if show == "mine" else None,
         overdue=show == "overdue",
         snoozed=show == "snoozed",
+        held=show == "held",
         words=(given.get("q") or "").replace("\x00", "").strip()[:200] or None,
         cluster=int(cluster) if cluster.isdecimal() and len(cluster) < 19 else None,
     )

@@ -16,9 +16,9 @@ COOKIE = "triage_ui"
 
 @cache
 def catalogue() -> dict[str, tuple[str, str]]:
-    """words.toml: what the page says, by key, in the order of LANGUAGES."""
-    text = Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
-    return {key: (both[0], both[1]) for key, both in tomllib.loads(text).items()}
+    """words*.toml: what the pages say, by key, in the order of LANGUAGES."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("words*.toml"))]
+    return {key: (both[0], both[1]) for text in texts for key, both in tomllib.loads(text).items()}
 
 
 def language_of(request: Request) -> str:
@@ -59,6 +59,11 @@ class Words:
             return f"{minutes // 60} h {minutes % 60:02d}"
         day = "d" if self.language == "en" else "j"
         return f"{minutes // 1440} {day} {minutes % 1440 // 60} h"
+
+    def span_short(self, length: timedelta) -> str:
+        """`40 s`, then as `span`."""
+        seconds = int(length.total_seconds())
+        return f"{seconds} s" if seconds < 60 else self.span(length)
 
     def span_in_full(self, length: timedelta) -> str:
         """`3 days and 4 hours`, for the head of the page."""
