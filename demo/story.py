@@ -91,23 +91,31 @@ def threads(paths: list[Path]) -> list[Thread]:
     ]
 
 
-def steps(paths: list[Path], start: datetime) -> list[Step]:
-    """All mails and posts in the order of time; offsets count from `start`."""
+def steps(paths: list[Path], start: datetime, *, pace: float = 1.0) -> list[Step]:
+    """All mails and posts in the order of time; offsets count from `start`, those after it pass `pace` times faster."""
     found: list[Step] = []
     for conversation in conversations(paths):
         if conversation["channel"] == "gmail":
-            found.extend(_mails(conversation, start))
+            found.extend(_mails(conversation, start, pace))
         else:
-            found.extend(_posts(conversation, start))
+            found.extend(_posts(conversation, start, pace))
     return sorted(found, key=lambda step: step.at)
+
+
+def _when(start: datetime, text: str, pace: float | None) -> datetime:
+    """The moment of an offset; without a pace everything happens at the start."""
+    if pace is None:
+        return start
+    span = offset(text)
+    return start + (span / pace if span > timedelta() else span)
 
 
 def at_moment(step: Step, moment: datetime, paths: list[Path]) -> Step:
     """The same step of the encore, happening now (a mail carries its date inside, so it is written anew)."""
     for conversation in conversations(paths):
         made: list[Step] = list(
-            _mails(conversation, moment, fixed=True) if conversation["channel"] == "gmail"
-            else _posts(conversation, moment, fixed=True)
+            _mails(conversation, moment, None) if conversation["channel"] == "gmail"
+            else _posts(conversation, moment, None)
         )  # fmt: skip
         for candidate in made:
             if _name(candidate) == _name(step):
@@ -122,11 +130,11 @@ def _name(step: Step) -> str:
     return found[1].decode() if found else step.thread
 
 
-def _mails(conversation: dict[str, Any], start: datetime, *, fixed: bool = False) -> Iterator[Mail]:
+def _mails(conversation: dict[str, Any], start: datetime, pace: float | None) -> Iterator[Mail]:
     ids: list[str] = []
     first = conversation["messages"][0]
     for number, item in enumerate(conversation["messages"]):
-        at = start if fixed else start + offset(item["at"])
+        at = _when(start, item["at"], pace)
         ours = item["from"] == "team"
         message_id = f"<{conversation['thread']}.{number}@{'volmera' if ours else 'mail'}.example>"
         raw = (
@@ -181,11 +189,11 @@ def _compose(
     return mail.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def _posts(conversation: dict[str, Any], start: datetime, *, fixed: bool = False) -> Iterator[Post]:
+def _posts(conversation: dict[str, Any], start: datetime, pace: float | None) -> Iterator[Post]:
     for item in conversation["messages"]:
         handle, name = _author(item["from"])
         yield Post(
-            at=start if fixed else start + offset(item["at"]), label=item["id"], author=handle, name=name,
+            at=_when(start, item["at"], pace), label=item["id"], author=handle, name=name,
             text=item.get("text", "").strip(), lang=conversation["lang"], reply_to=item.get("reply_to"),
             quotes=item.get("quotes"), retweets=item.get("retweets"),
         )  # fmt: skip

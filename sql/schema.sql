@@ -87,23 +87,6 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION triage.alone(id bigint, mine bigint DEFAULT NULL::bigint) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    other record;
-BEGIN
-    SELECT r.id, r.by, r.state INTO other FROM triage.reply r
-    WHERE r.conversation_id = alone.id AND r.state IN ('wanted', 'sending', 'unknown') AND r.id IS DISTINCT FROM mine;
-    IF FOUND THEN
-        RAISE EXCEPTION '%', format(
-            CASE other.state
-                WHEN 'unknown' THEN 'reply %s by %s may have gone out to conversation %s; look there, then resend or withdraw it'
-                ELSE 'reply %s by %s to conversation %s is on its way; withdraw it to write another' END,
-            other.id, other.by, id) USING ERRCODE = 'TR003';
-    END IF;
-END $$;
-
 CREATE FUNCTION triage.answer(id bigint, "where" text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'triage', 'pg_temp'
@@ -511,6 +494,20 @@ CREATE FUNCTION triage.judge(ids bigint[]) RETURNS TABLE(conversation_id bigint,
     LEFT JOIN raised i ON i.conversation_id = t.conversation_id
 $$;
 
+CREATE FUNCTION triage.languages() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 8
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+    WITH RECURSIVE found AS (
+        (SELECT q.lang FROM triage.unanswered_queue q WHERE NOT q.follower AND NOT q.held ORDER BY q.lang LIMIT 1)
+        UNION ALL
+        SELECT (SELECT q.lang FROM triage.unanswered_queue q WHERE NOT q.follower AND NOT q.held AND q.lang > f.lang
+                ORDER BY q.lang LIMIT 1)
+        FROM found f WHERE f.lang IS NOT NULL
+    )
+    SELECT f.lang FROM found f WHERE f.lang IS NOT NULL
+$$;
+
 CREATE FUNCTION triage.lead(clusters bigint[]) RETURNS void
     LANGUAGE sql
     AS $$
@@ -587,6 +584,23 @@ BEGIN
     PERFORM triage.said(text, 'a note needs words');
     INSERT INTO triage.incident_log (incident_id, verb, by, reason)
     VALUES ((triage.hold_incident(id)).id, 'note', triage.actor(), text);
+END $$;
+
+CREATE FUNCTION triage.only_reply(id bigint, mine bigint DEFAULT NULL::bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    other record;
+BEGIN
+    SELECT r.id, r.by AS author, r.state INTO other FROM triage.reply r
+    WHERE r.conversation_id = only_reply.id AND r.state IN ('wanted', 'sending', 'unknown') AND r.id IS DISTINCT FROM mine;
+    IF FOUND THEN
+        RAISE EXCEPTION '%', format(
+            CASE other.state
+                WHEN 'unknown' THEN 'reply %s by %s to conversation %s may have gone out; look there, then resend or withdraw it'
+                ELSE 'reply %s by %s to conversation %s is on its way; withdraw it to write another' END,
+            other.id, other.author, id) USING ERRCODE = 'TR003';
+    END IF;
 END $$;
 
 CREATE FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) RETURNS interval
@@ -887,7 +901,7 @@ BEGIN
         RETURN said.id;
     END IF;
     PERFORM triage.hold(id);
-    PERFORM triage.alone(id);
+    PERFORM triage.only_reply(id);
     SELECT m.id, m.account, coalesce(in_lang, nullif(d.lang, ''), m.lang) AS lang INTO asked
     FROM triage.judge(ARRAY[reply.id]) j
     JOIN triage.message m ON m.id = j.open[cardinality(j.open)]
@@ -904,13 +918,12 @@ BEGIN
     RETURN wanted;
 END $_$;
 
-CREATE FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) RETURNS void
+CREATE FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text) RETURNS void
     LANGUAGE sql
     AS $$
     WITH told AS (
         UPDATE triage.reply r
         SET state = as_state, error = why, changed_at = CASE WHEN as_state = 'sending' THEN r.changed_at ELSE clock_timestamp() END,
-            not_before = CASE WHEN as_state = 'wanted' THEN clock_timestamp() + patience ELSE r.not_before END,
             units = CASE WHEN as_state IN ('wanted', 'refused') THEN 0 ELSE r.units END
         WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by
     )
@@ -930,10 +943,10 @@ BEGIN
     WHERE c.id = (SELECT r.conversation_id FROM triage.reply r WHERE r.id = reply_id) FOR NO KEY UPDATE;
     UPDATE triage.reply r
     SET state = 'sent', native_id = with_id, url = at_url, error = NULL, changed_at = clock_timestamp()
-    WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by INTO gone;
+    WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by AS author INTO gone;
     IF FOUND AND gone.conversation_id IS NOT NULL THEN
         INSERT INTO triage.audit (conversation_id, verb, by, detail)
-        VALUES (gone.conversation_id, 'sent', gone.by, jsonb_build_object('reply', reply_id, 'url', at_url))
+        VALUES (gone.conversation_id, 'sent', gone.author, jsonb_build_object('reply', reply_id, 'url', at_url))
         RETURNING id INTO entry;
         UPDATE triage.message m SET covered_as = 'answered', covered_by = entry
         FROM triage.judge(ARRAY[gone.conversation_id]) j WHERE m.id = ANY (j.open);
@@ -953,7 +966,7 @@ BEGIN
     END IF;
     IF held.conversation_id IS NOT NULL THEN
         PERFORM triage.hold(held.conversation_id);
-        PERFORM triage.alone(held.conversation_id, reply_id);
+        PERFORM triage.only_reply(held.conversation_id, reply_id);
     END IF;
     UPDATE triage.reply r SET state = 'wanted', error = NULL, not_before = '-infinity', changed_at = clock_timestamp()
     WHERE r.id = reply_id;
@@ -970,6 +983,13 @@ BEGIN
         RAISE EXCEPTION '%', otherwise USING ERRCODE = 'TR004';
     END IF;
 END $$;
+
+CREATE FUNCTION triage.served() RETURNS TABLE(account text, source text)
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 8
+    SET search_path TO 'triage', 'pg_temp'
+    AS $$
+    SELECT a.name, a.source FROM triage.account a WHERE a.name = ANY (triage.my_accounts())
+$$;
 
 CREATE FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) RETURNS void
     LANGUAGE plpgsql
@@ -1124,6 +1144,7 @@ BEGIN
     IF held.state NOT IN ('wanted', 'unknown') THEN
         RAISE EXCEPTION 'reply % is %: there is nothing to withdraw', reply_id, held.state USING ERRCODE = 'TR001';
     END IF;
+    PERFORM triage.hold(q.conversation_id) FROM triage.unanswered_queue q WHERE q.conversation_id = held.conversation_id;
     UPDATE triage.reply r
     SET state = 'withdrawn', error = format('withdrawn by %s', triage.actor()), changed_at = clock_timestamp()
     WHERE r.id = reply_id;
@@ -1227,10 +1248,10 @@ CREATE VIEW triage.answered WITH (security_barrier='true') AS
     COALESCE(r.sent_at, told.at) AS answered_at,
     COALESCE(NULLIF(r.author_name, ''::text), r.author, told.by) AS answered_by,
         CASE
-            WHEN (r.id IS NULL) THEN 'told'::text
+            WHEN ((r.id IS NULL) AND (told.verb <> 'sent'::text)) THEN 'told'::text
             ELSE 'reply'::text
         END AS how,
-    COALESCE(r.url, ''::text) AS link,
+    COALESCE(r.url, told.url, ''::text) AS link,
         CASE
             WHEN (r.id IS NULL) THEN told.reason
             ELSE NULL::text
@@ -1249,7 +1270,9 @@ CREATE VIEW triage.answered WITH (security_barrier='true') AS
          LIMIT 1) r ON (true))
      LEFT JOIN LATERAL ( SELECT a.at,
             a.by,
-            a.reason
+            a.verb,
+            a.reason,
+            (a.detail ->> 'url'::text) AS url
            FROM (triage.message m
              JOIN triage.audit a ON ((a.id = m.covered_by)))
           WHERE ((m.conversation_id = c.id) AND (m.covered_as = 'answered'::triage.conversation_state))
@@ -1336,23 +1359,19 @@ CREATE TABLE triage.cluster (
     message_id bigint NOT NULL,
     members integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    signature bytea,
-    last_at timestamp with time zone DEFAULT now() NOT NULL
+    signature bytea
 );
 
 COMMENT ON COLUMN triage.cluster.message_id IS 'The first message of the cluster: what the queue shows of it.';
 
 COMMENT ON COLUMN triage.cluster.signature IS 'MinHash of the first message: what later ones are compared with. NULL: forgotten, nothing joins any more.';
 
-COMMENT ON COLUMN triage.cluster.last_at IS 'When its newest message was sent.';
-
 CREATE TABLE triage.cluster_band (
     band bigint NOT NULL,
-    message_id bigint NOT NULL,
     cluster_id bigint NOT NULL
 );
 
-COMMENT ON TABLE triage.cluster_band IS 'Locality-sensitive hashes of texts: two texts that share a band are compared.';
+COMMENT ON TABLE triage.cluster_band IS 'Locality-sensitive hashes of signatures: two texts that share a band are compared. Written and removed with the signature.';
 
 ALTER TABLE triage.cluster ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.cluster_id_seq
@@ -1429,46 +1448,6 @@ CREATE TABLE triage.detector_bin (
 );
 
 COMMENT ON TABLE triage.detector_bin IS 'What each minute brought, and what was expected of it. Kept for ten days, and around incidents for good.';
-
-CREATE TABLE triage.fan_out (
-    id bigint NOT NULL,
-    incident_id bigint,
-    cluster_id bigint,
-    texts jsonb NOT NULL,
-    by text NOT NULL,
-    state text DEFAULT 'draft'::text NOT NULL,
-    approved_by text,
-    approved_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT fan_out_check CHECK (((incident_id IS NOT NULL) OR (cluster_id IS NOT NULL))),
-    CONSTRAINT fan_out_check1 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
-    CONSTRAINT fan_out_check2 CHECK (((state <> 'approved'::text) OR (approved_by IS NOT NULL))),
-    CONSTRAINT fan_out_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'approved'::text, 'stopped'::text])))
-);
-
-COMMENT ON COLUMN triage.fan_out.texts IS 'Language to text.';
-
-COMMENT ON COLUMN triage.fan_out.state IS 'draft: may be looked at and dropped; approved: is sent; stopped: what was not sent yet is not.';
-
-ALTER TABLE triage.fan_out ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME triage.fan_out_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE triage.fan_out_recipient (
-    fan_out_id bigint NOT NULL,
-    conversation_id bigint NOT NULL,
-    lang text NOT NULL,
-    excluded text,
-    reply_id bigint,
-    CONSTRAINT fan_out_recipient_check CHECK (((excluded IS NULL) OR (reply_id IS NULL)))
-);
-
-COMMENT ON COLUMN triage.fan_out_recipient.excluded IS 'Why a person has to write to them instead (press, legal, injury), or nobody (answered meanwhile).';
 
 CREATE TABLE triage.fanout (
     id bigint NOT NULL,
@@ -1547,6 +1526,140 @@ CREATE VIEW triage.floods WITH (security_barrier='true') AS
 
 COMMENT ON COLUMN triage.floods.shown IS 'The first conversation of the flood, which stays in the queue.';
 
+CREATE VIEW triage.incident_message AS
+ SELECT i.id AS incident_id,
+    m.id AS message_id,
+    m.conversation_id,
+    m.source,
+    m.account,
+    m.author,
+    m.sent_at,
+    m.cluster_id,
+    d.topic,
+    d.intent
+   FROM ((triage.incident i
+     JOIN triage.message m ON (((m.direction = 'inbound'::triage.direction) AND (m.sent_at >= i.onset) AND (m.sent_at <= COALESCE(i.closed_at, 'infinity'::timestamp with time zone)) AND ((i.account IS NULL) OR (m.account = i.account)))))
+     LEFT JOIN triage.classification d ON ((d.id = m.decision_id)))
+  WHERE ((i.topic IS NULL) OR (d.topic = i.topic));
+
+CREATE TABLE triage.statement (
+    id bigint NOT NULL,
+    incident_id bigint NOT NULL,
+    number integer DEFAULT 1 NOT NULL,
+    place integer NOT NULL,
+    channel text NOT NULL,
+    lang text NOT NULL,
+    text text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    drafted_by text NOT NULL,
+    drafted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    reply_id bigint,
+    CONSTRAINT statement_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT statement_check1 CHECK (((state <> 'approved'::text) OR (approved_by IS NOT NULL))),
+    CONSTRAINT statement_check2 CHECK (((reply_id IS NULL) OR (state = 'approved'::text))),
+    CONSTRAINT statement_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'fr'::text]))),
+    CONSTRAINT statement_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'approved'::text, 'withdrawn'::text]))),
+    CONSTRAINT statement_text_check CHECK ((btrim(text) <> ''::text))
+);
+
+COMMENT ON COLUMN triage.statement.place IS 'Where the crisis began comes first.';
+
+COMMENT ON COLUMN triage.statement.channel IS 'The account that posts it, or hub.';
+
+CREATE VIEW triage.statements WITH (security_barrier='true') AS
+ SELECT s.id,
+    s.incident_id,
+    s.number,
+    s.place,
+    s.channel,
+    s.lang,
+    s.text,
+        CASE
+            WHEN (s.state <> 'approved'::text) THEN s.state
+            WHEN ((s.channel = 'hub'::text) OR (r.state = 'sent'::text)) THEN 'published'::text
+            WHEN (r.state = ANY (ARRAY['wanted'::text, 'sending'::text])) THEN 'publishing'::text
+            ELSE COALESCE(r.state, 'approved'::text)
+        END AS state,
+    s.drafted_by,
+    s.drafted_at,
+    s.approved_by,
+    s.approved_at,
+        CASE
+            WHEN ((s.state = 'approved'::text) AND (s.channel = 'hub'::text)) THEN s.approved_at
+            WHEN (r.state = 'sent'::text) THEN r.changed_at
+            ELSE NULL::timestamp with time zone
+        END AS published_at,
+    r.native_id,
+    COALESCE(r.url, ''::text) AS url,
+    r.error
+   FROM ((triage.statement s
+     JOIN triage.incident i ON ((i.id = s.incident_id)))
+     LEFT JOIN triage.reply r ON ((r.id = s.reply_id)))
+  WHERE ((i.account IS NULL) OR (i.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])));
+
+COMMENT ON VIEW triage.statements IS 'state: draft, waiting, approved, publishing, published, refused, unknown, withdrawn.';
+
+CREATE TABLE triage.topic (
+    key text NOT NULL,
+    label_en text NOT NULL,
+    label_fr text NOT NULL,
+    severity smallint NOT NULL,
+    target interval NOT NULL,
+    CONSTRAINT topic_severity_check CHECK (((severity >= 1) AND (severity <= 4)))
+);
+
+COMMENT ON TABLE triage.topic IS 'config/topics.yaml as the database sees it; written by every run. severity 4: none.';
+
+CREATE VIEW triage.incident_board WITH (security_barrier='true') AS
+ SELECT i.id,
+    i.topic,
+    t.label_en,
+    t.label_fr,
+    i.account,
+    i.state,
+    i.severity,
+    i.onset,
+    i.alarmed_at,
+    i.observed,
+    i.expected,
+    i.peak,
+    i.opened_by,
+    i.named_at,
+    i.surge_ended_at,
+    i.closed_at,
+    i.closed_by,
+    i.closed_reason,
+    i.watched_until,
+    i.terms,
+    said.messages,
+    said.people,
+    queue.waiting,
+    queue.overdue,
+    queue.oldest,
+    told.statement_at,
+    told.statement_state,
+    (i.alarmed_at - i.onset) AS to_alarm,
+    (told.statement_at - i.onset) AS to_statement
+   FROM ((((triage.incident i
+     LEFT JOIN triage.topic t ON ((t.key = i.topic)))
+     CROSS JOIN LATERAL ( SELECT count(*) AS messages,
+            count(DISTINCT m.author) AS people
+           FROM triage.incident_message m
+          WHERE ((m.incident_id = i.id) AND (m.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])))) said)
+     CROSS JOIN LATERAL ( SELECT count(*) AS waiting,
+            count(*) FILTER (WHERE (q.due_at < now())) AS overdue,
+            min(q.waiting_since) AS oldest
+           FROM triage.unanswered_queue q
+          WHERE (((i.topic IS NULL) OR (q.topic = i.topic)) AND ((i.account IS NULL) OR (q.account = i.account)) AND (q.waiting_since >= i.onset) AND (q.waiting_since <= COALESCE(i.closed_at, 'infinity'::timestamp with time zone)) AND (q.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])))) queue)
+     CROSS JOIN LATERAL ( SELECT min(s.published_at) FILTER (WHERE (s.channel <> 'hub'::text)) AS statement_at,
+            (array_agg(s.state ORDER BY s.number, s.place))[1] AS statement_state
+           FROM triage.statements s
+          WHERE (s.incident_id = i.id)) told)
+  WHERE ((i.account IS NULL) OR (i.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])))
+  ORDER BY i.id DESC;
+
 ALTER TABLE triage.incident ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.incident_id_seq
     START WITH 1
@@ -1576,6 +1689,16 @@ ALTER TABLE triage.incident_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW triage.incident_volume WITH (security_barrier='true') AS
+ SELECT i.id AS incident_id,
+    b.started_at,
+    b.count,
+    b.expected,
+    b.score
+   FROM (triage.incident i
+     JOIN triage.detector_bin b ON (((b.stream = i.stream) AND (b.started_at >= (i.onset - '1 day'::interval)) AND (b.started_at <= COALESCE((i.closed_at + '01:00:00'::interval), 'infinity'::timestamp with time zone)))))
+  WHERE ((i.account IS NULL) OR (i.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])));
 
 CREATE TABLE triage.label (
     account text NOT NULL,
@@ -1962,38 +2085,6 @@ CREATE VIEW triage.spend AS
 
 COMMENT ON VIEW triage.spend IS 'Dollars by account: today and this month (UTC), and where they will be at the rate of the last hours, with how many hours of record that rate has. No forecast from less than one.';
 
-CREATE TABLE triage.statement (
-    id bigint NOT NULL,
-    incident_id bigint NOT NULL,
-    number integer DEFAULT 1 NOT NULL,
-    place integer NOT NULL,
-    channel text NOT NULL,
-    lang text NOT NULL,
-    text text NOT NULL,
-    state text DEFAULT 'draft'::text NOT NULL,
-    drafted_by text NOT NULL,
-    approved_by text,
-    approved_at timestamp with time zone,
-    key text NOT NULL,
-    native_id text,
-    url text,
-    error text,
-    published_at timestamp with time zone,
-    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT statement_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
-    CONSTRAINT statement_check1 CHECK (((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'withdrawn'::text])) OR (approved_by IS NOT NULL))),
-    CONSTRAINT statement_check2 CHECK (((state = 'published'::text) = (published_at IS NOT NULL))),
-    CONSTRAINT statement_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'fr'::text]))),
-    CONSTRAINT statement_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'approved'::text, 'publishing'::text, 'published'::text, 'refused'::text, 'unknown'::text, 'withdrawn'::text]))),
-    CONSTRAINT statement_text_check CHECK ((btrim(text) <> ''::text))
-);
-
-COMMENT ON COLUMN triage.statement.place IS 'Where the crisis began comes first.';
-
-COMMENT ON COLUMN triage.statement.channel IS 'The account that posts it, or hub.';
-
-COMMENT ON COLUMN triage.statement.key IS 'Idempotency key: the same statement asked for twice is one row.';
-
 ALTER TABLE triage.statement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.statement_id_seq
     START WITH 1
@@ -2011,17 +2102,6 @@ CREATE TABLE triage.thread (
 );
 
 COMMENT ON TABLE triage.thread IS 'Threads that lead to a conversation begun in another of our mailboxes. Others are the conversation of their own key.';
-
-CREATE TABLE triage.topic (
-    key text NOT NULL,
-    label_en text NOT NULL,
-    label_fr text NOT NULL,
-    severity smallint NOT NULL,
-    target interval NOT NULL,
-    CONSTRAINT topic_severity_check CHECK (((severity >= 1) AND (severity <= 4)))
-);
-
-COMMENT ON TABLE triage.topic IS 'config/topics.yaml as the database sees it; written by every run. severity 4: none.';
 
 CREATE VIEW triage.unbalanced AS
  SELECT c.id AS conversation_id,
@@ -2074,7 +2154,7 @@ ALTER TABLE ONLY triage.classification
     ADD CONSTRAINT classification_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY triage.cluster_band
-    ADD CONSTRAINT cluster_band_pkey PRIMARY KEY (band, message_id);
+    ADD CONSTRAINT cluster_band_pkey PRIMARY KEY (band, cluster_id);
 
 ALTER TABLE ONLY triage.cluster
     ADD CONSTRAINT cluster_message_id_key UNIQUE (message_id);
@@ -2099,15 +2179,6 @@ ALTER TABLE ONLY triage.detector_bin
 
 ALTER TABLE ONLY triage.detector
     ADD CONSTRAINT detector_pkey PRIMARY KEY (stream);
-
-ALTER TABLE ONLY triage.fan_out
-    ADD CONSTRAINT fan_out_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY triage.fan_out_recipient
-    ADD CONSTRAINT fan_out_recipient_pkey PRIMARY KEY (fan_out_id, conversation_id);
-
-ALTER TABLE ONLY triage.fan_out_recipient
-    ADD CONSTRAINT fan_out_recipient_reply_id_key UNIQUE (reply_id);
 
 ALTER TABLE ONLY triage.fanout
     ADD CONSTRAINT fanout_pkey PRIMARY KEY (id);
@@ -2182,10 +2253,10 @@ ALTER TABLE ONLY triage.statement
     ADD CONSTRAINT statement_incident_id_number_channel_lang_key UNIQUE (incident_id, number, channel, lang);
 
 ALTER TABLE ONLY triage.statement
-    ADD CONSTRAINT statement_key_key UNIQUE (key);
+    ADD CONSTRAINT statement_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY triage.statement
-    ADD CONSTRAINT statement_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT statement_reply_id_key UNIQUE (reply_id);
 
 ALTER TABLE ONLY triage.thread
     ADD CONSTRAINT thread_pkey PRIMARY KEY (source, account, key);
@@ -2203,9 +2274,7 @@ CREATE INDEX audit_conversation ON triage.audit USING btree (conversation_id, id
 
 CREATE UNIQUE INDEX classification_once ON triage.classification USING btree (message_id, model, taxonomy) WHERE (decided_by <> 'human'::text);
 
-CREATE INDEX cluster_band_cluster ON triage.cluster_band USING btree (cluster_id);
-
-CREATE INDEX cluster_live ON triage.cluster USING btree (last_at) WHERE (signature IS NOT NULL);
+CREATE INDEX cluster_live ON triage.cluster USING btree (created_at) WHERE (signature IS NOT NULL);
 
 CREATE INDEX correction_message ON triage.correction USING btree (message_id, id);
 
@@ -2259,15 +2328,13 @@ CREATE INDEX reply_open ON triage.reply USING btree (account, id) WHERE (state =
 
 CREATE UNIQUE INDEX reply_under_way ON triage.reply USING btree (conversation_id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text, 'unknown'::text]));
 
-CREATE INDEX statement_due ON triage.statement USING btree (incident_id, number, place) WHERE (state = ANY (ARRAY['approved'::text, 'publishing'::text]));
-
 CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
-CREATE INDEX unanswered_queue_account ON triage.unanswered_queue USING btree (account, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_account ON triage.unanswered_queue USING btree (account, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) WHERE (cluster IS NOT NULL);
 
-CREATE INDEX unanswered_queue_facets ON triage.unanswered_queue USING btree (topic, account, lang, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_facets ON triage.unanswered_queue USING btree (topic, account, lang, priority, due_at, conversation_id) INCLUDE (waiting_since, snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_followers ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE ((lease_until IS NULL) AND follower);
 
@@ -2275,19 +2342,19 @@ CREATE INDEX unanswered_queue_free ON triage.unanswered_queue USING btree (prior
 
 CREATE INDEX unanswered_queue_heads ON triage.unanswered_queue USING btree (cluster) WHERE ((cluster IS NOT NULL) AND (NOT held) AND (NOT follower));
 
-CREATE INDEX unanswered_queue_held ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE held;
+CREATE INDEX unanswered_queue_held ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (topic, lang, source, account, waiting_since, snoozed_until) WHERE held;
 
-CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_leased ON triage.unanswered_queue USING btree (lease_until) WHERE (lease_until IS NOT NULL);
 
 CREATE INDEX unanswered_queue_next ON triage.unanswered_queue USING btree (cluster, ((snoozed_until IS NOT NULL)), priority, due_at, conversation_id) WHERE ((cluster IS NOT NULL) AND (NOT held));
 
-CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
-CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) WHERE (snoozed_until IS NOT NULL);
+CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (topic, lang, source, account, waiting_since, snoozed_until, follower, held) WHERE (snoozed_until IS NOT NULL);
 
-CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id) INCLUDE (waiting_since, snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE TRIGGER spend_by_day AFTER INSERT ON triage.quota_use REFERENCING NEW TABLE AS spent FOR EACH STATEMENT EXECUTE FUNCTION triage.spend_by_day();
 
@@ -2302,12 +2369,6 @@ ALTER TABLE ONLY triage.classification
 
 ALTER TABLE ONLY triage.classification
     ADD CONSTRAINT classification_topic_fkey FOREIGN KEY (topic) REFERENCES triage.topic(key);
-
-ALTER TABLE ONLY triage.cluster_band
-    ADD CONSTRAINT cluster_band_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
-
-ALTER TABLE ONLY triage.cluster_band
-    ADD CONSTRAINT cluster_band_message_id_fkey FOREIGN KEY (message_id) REFERENCES triage.message(id);
 
 ALTER TABLE ONLY triage.cluster
     ADD CONSTRAINT cluster_message_id_fkey FOREIGN KEY (message_id) REFERENCES triage.message(id);
@@ -2327,23 +2388,11 @@ ALTER TABLE ONLY triage.correction
 ALTER TABLE ONLY triage.cursor
     ADD CONSTRAINT cursor_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
-ALTER TABLE ONLY triage.fan_out
-    ADD CONSTRAINT fan_out_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
-
-ALTER TABLE ONLY triage.fan_out
-    ADD CONSTRAINT fan_out_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
-
-ALTER TABLE ONLY triage.fan_out_recipient
-    ADD CONSTRAINT fan_out_recipient_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
-
-ALTER TABLE ONLY triage.fan_out_recipient
-    ADD CONSTRAINT fan_out_recipient_fan_out_id_fkey FOREIGN KEY (fan_out_id) REFERENCES triage.fan_out(id);
-
-ALTER TABLE ONLY triage.fan_out_recipient
-    ADD CONSTRAINT fan_out_recipient_reply_id_fkey FOREIGN KEY (reply_id) REFERENCES triage.reply(id);
-
 ALTER TABLE ONLY triage.fanout
     ADD CONSTRAINT fanout_cluster_id_fkey FOREIGN KEY (cluster_id) REFERENCES triage.cluster(id);
+
+ALTER TABLE ONLY triage.fanout
+    ADD CONSTRAINT fanout_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
 
 ALTER TABLE ONLY triage.fanout_recipient
     ADD CONSTRAINT fanout_recipient_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES triage.conversation(id);
@@ -2429,6 +2478,9 @@ ALTER TABLE ONLY triage.spend_day
 ALTER TABLE ONLY triage.statement
     ADD CONSTRAINT statement_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES triage.incident(id);
 
+ALTER TABLE ONLY triage.statement
+    ADD CONSTRAINT statement_reply_id_fkey FOREIGN KEY (reply_id) REFERENCES triage.reply(id);
+
 ALTER TABLE ONLY triage.thread
     ADD CONSTRAINT thread_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
@@ -2460,9 +2512,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident TO triage_pipeline;
 REVOKE ALL ON FUNCTION triage.alone(held triage.incident) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.alone(held triage.incident) TO triage_pipeline;
 
-REVOKE ALL ON FUNCTION triage.alone(id bigint, mine bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION triage.alone(id bigint, mine bigint) TO triage_pipeline;
-
 REVOKE ALL ON FUNCTION triage.answer(id bigint, "where" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.answer(id bigint, "where" text) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.answer(id bigint, "where" text) TO triage_responder;
@@ -2477,6 +2526,7 @@ GRANT ALL ON FUNCTION triage.claim(n integer, of_topic text, in_lang text, lease
 
 REVOKE ALL ON FUNCTION triage.close_incident(id bigint, reason text, days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.close_incident(id bigint, reason text, days integer) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.close_incident(id bigint, reason text, days integer) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.correct_topic(id bigint, who text, touched bigint[], off_from bigint[], off text[], put text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.correct_topic(id bigint, who text, touched bigint[], off_from bigint[], off text[], put text) TO triage_pipeline;
@@ -2497,6 +2547,8 @@ GRANT ALL ON FUNCTION triage.dismiss_by_label(id bigint, who text, touched bigin
 
 REVOKE ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_responder;
+GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.history(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.history(id bigint) TO triage_pipeline;
@@ -2518,9 +2570,15 @@ GRANT ALL ON FUNCTION triage.in_incident(of_topic text, of_account text) TO tria
 
 REVOKE ALL ON FUNCTION triage.incident_history(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.incident_history(id bigint) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.incident_history(id bigint) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.judge(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.judge(ids bigint[]) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.languages() FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.languages() TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.languages() TO triage_responder;
+GRANT ALL ON FUNCTION triage.languages() TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.lead(clusters bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.lead(clusters bigint[]) TO triage_pipeline;
@@ -2545,6 +2603,10 @@ GRANT ALL ON FUNCTION triage.note(id bigint, text text) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.note_incident(id bigint, text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.note_incident(id bigint, text text) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.note_incident(id bigint, text text) TO triage_responder;
+
+REVOKE ALL ON FUNCTION triage.only_reply(id bigint, mine bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.only_reply(id bigint, mine bigint) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until timestamp with time zone) TO triage_pipeline;
@@ -2553,6 +2615,7 @@ GRANT ALL ON FUNCTION triage.open_between(since timestamp with time zone, until 
 
 REVOKE ALL ON FUNCTION triage.open_incident(of_topic text, reason text, of_account text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_incident(of_topic text, reason text, of_account text) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.open_incident(of_topic text, reason text, of_account text) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.open_seconds(moment timestamp with time zone) TO triage_pipeline;
@@ -2586,13 +2649,14 @@ GRANT ALL ON FUNCTION triage.reopen_by_label(id bigint, who text, touched bigint
 
 REVOKE ALL ON FUNCTION triage.reopen_incident(id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.reopen_incident(id bigint, reason text) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.reopen_incident(id bigint, reason text) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.reply(id bigint, body text, key text, in_lang text, bulk boolean) TO triage_responder;
 
-REVOKE ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) TO triage_pipeline;
+REVOKE ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text) TO triage_pipeline;
 
 REVOKE ALL ON FUNCTION triage.reply_sent(reply_id bigint, with_id text, at_url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.reply_sent(reply_id bigint, with_id text, at_url text) TO triage_pipeline;
@@ -2603,6 +2667,11 @@ GRANT ALL ON FUNCTION triage.resend(reply_id bigint) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.said(words text, otherwise text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.said(words text, otherwise text) TO triage_pipeline;
+
+REVOKE ALL ON FUNCTION triage.served() FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.served() TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.served() TO triage_responder;
+GRANT ALL ON FUNCTION triage.served() TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.settle(id bigint, outcome triage.conversation_state, how text, why text) TO triage_pipeline;
@@ -2626,6 +2695,7 @@ GRANT ALL ON FUNCTION triage.teach(messages bigint[], new_topic text, origin tex
 
 REVOKE ALL ON FUNCTION triage.watch_incident(id bigint, days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.watch_incident(id bigint, days integer) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.watch_incident(id bigint, days integer) TO triage_responder;
 
 REVOKE ALL ON FUNCTION triage.withdraw(reply_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.withdraw(reply_id bigint) TO triage_pipeline;
@@ -2669,10 +2739,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.detector TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.detector_bin TO triage_pipeline;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fan_out TO triage_pipeline;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fan_out_recipient TO triage_pipeline;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fanout TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.fanout_recipient TO triage_pipeline;
@@ -2683,7 +2749,27 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.floods TO triage_pipeline;
 GRANT SELECT ON TABLE triage.floods TO triage_responder;
 GRANT SELECT ON TABLE triage.floods TO triage_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident_log TO triage_pipeline;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident_message TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.statement TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.statements TO triage_pipeline;
+GRANT SELECT ON TABLE triage.statements TO triage_responder;
+GRANT SELECT ON TABLE triage.statements TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.topic TO triage_pipeline;
+GRANT SELECT ON TABLE triage.topic TO triage_responder;
+GRANT SELECT ON TABLE triage.topic TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident_board TO triage_pipeline;
+GRANT SELECT ON TABLE triage.incident_board TO triage_responder;
+GRANT SELECT ON TABLE triage.incident_board TO triage_reader;
+
+GRANT SELECT,INSERT ON TABLE triage.incident_log TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.incident_volume TO triage_pipeline;
+GRANT SELECT ON TABLE triage.incident_volume TO triage_responder;
+GRANT SELECT ON TABLE triage.incident_volume TO triage_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.label TO triage_pipeline;
 
@@ -2729,13 +2815,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spend_day TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spend TO triage_pipeline;
 GRANT SELECT ON TABLE triage.spend TO triage_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.statement TO triage_pipeline;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.thread TO triage_pipeline;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.topic TO triage_pipeline;
-GRANT SELECT ON TABLE triage.topic TO triage_responder;
-GRANT SELECT ON TABLE triage.topic TO triage_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.unbalanced TO triage_pipeline;
 

@@ -38,8 +38,8 @@ def add_parsers(commands: Any) -> None:
         "--incident", type=int, help="alone: everybody who waits in it; nobody gets two texts of one"
     )
     for size, where in (("long", "mail"), ("short", "posts")):
-        made.add_argument(f"--{size}", action="append", default=[], metavar="LANG=FILE",
-                          help=f"the text for {where} in a language; {{name}} becomes the person's name")  # fmt: skip
+        help_ = f"the text for {where}; {{name}} becomes the person's name (default: the plan's)"
+        made.add_argument(f"--{size}", action="append", default=[], metavar="LANG=FILE", help=help_)
     _add(verbs, "list", _list, "every fan-out and how far it is", "list")
     for verb, func, help_ in (
         ("show", _show, "who gets what, who is left to a human and why, and where each stands"),
@@ -86,11 +86,15 @@ def texts(longs: list[str], shorts: list[str]) -> dict[str, Text]:
 
 
 def _draft(args: argparse.Namespace, connection: Connection) -> None:
+    from triage.config import load
     from triage.ops import fanout
 
     since = moment(args.since) if args.since else None
+    given = texts(args.long, args.short)
+    if not given and args.incident is not None:
+        given = fanout.planned(connection, load(), args.incident)
     made = fanout.draft(
-        connection, texts=texts(args.long, args.short), by=args.by, incident=args.incident,
+        connection, texts=given, by=args.by, incident=args.incident,
         cluster=args.cluster, topic=args.topic, since=since,
     )  # fmt: skip
     args.fanout = made
@@ -133,6 +137,7 @@ def _approve(args: argparse.Namespace, connection: Connection) -> None:
     from triage.ops import fanout
 
     fanout.approve(connection, args.fanout, by=args.by)
+    fanout.advance(connection)  # the first of them wake the senders
     print(f"fan-out {args.fanout} is being sent; triage fanout show {args.fanout} says how far it is")
 
 

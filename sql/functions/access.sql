@@ -10,7 +10,7 @@ $$;
 
 -- Those accounts, and where they are.
 CREATE OR REPLACE FUNCTION triage.served() RETURNS TABLE (account text, source text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 8 SET search_path = triage, pg_temp AS $$
     SELECT a.name, a.source FROM triage.account a WHERE a.name = ANY (triage.my_accounts())
 $$;
 

@@ -28,7 +28,7 @@ $$;
 
 -- The languages of the list, found by hopping from one to the next in the index.
 CREATE OR REPLACE FUNCTION triage.languages() RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = triage, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 8 SET search_path = triage, pg_temp AS $$
     WITH RECURSIVE found AS (
         (SELECT q.lang FROM triage.unanswered_queue q WHERE NOT q.follower AND NOT q.held ORDER BY q.lang LIMIT 1)
         UNION ALL

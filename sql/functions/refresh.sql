@@ -75,7 +75,9 @@ CREATE OR REPLACE FUNCTION triage.lock_clusters(ids bigint[]) RETURNS bigint[]
 LANGUAGE sql AS $$
     SELECT ARRAY(
         SELECT c.id FROM triage.cluster c
-        WHERE c.members > 1 AND c.id IN (SELECT m.cluster_id FROM triage.message m WHERE m.conversation_id = ANY (ids))
+        WHERE c.members > 1 AND c.id = ANY (ARRAY(
+            SELECT DISTINCT m.cluster_id FROM triage.message m
+            WHERE m.conversation_id = ANY (ids) AND m.cluster_id IS NOT NULL))
         ORDER BY c.id FOR NO KEY UPDATE
     )
 $$;

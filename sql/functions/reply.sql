@@ -88,6 +88,7 @@ BEGIN
     IF held.state NOT IN ('wanted', 'unknown') THEN
         RAISE EXCEPTION 'reply % is %: there is nothing to withdraw', reply_id, held.state USING ERRCODE = 'TR001';
     END IF;
+    PERFORM triage.hold(q.conversation_id) FROM triage.unanswered_queue q WHERE q.conversation_id = held.conversation_id;
     UPDATE triage.reply r
     SET state = 'withdrawn', error = format('withdrawn by %s', triage.actor()), changed_at = clock_timestamp()
     WHERE r.id = reply_id;
@@ -180,12 +181,11 @@ END $$;
 
 -- The sender's: a reply did not go out (`wanted`: it is tried again; `refused`: the platform's last word), or nobody can
 -- tell (`unknown`; `sending`: not yet). Refusals are in the audit log, for whoever wrote it.
-CREATE OR REPLACE FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text, patience interval) RETURNS void
+CREATE OR REPLACE FUNCTION triage.reply_failed(reply_id bigint, as_state text, why text) RETURNS void
 LANGUAGE sql AS $$
     WITH told AS (
         UPDATE triage.reply r
         SET state = as_state, error = why, changed_at = CASE WHEN as_state = 'sending' THEN r.changed_at ELSE clock_timestamp() END,
-            not_before = CASE WHEN as_state = 'wanted' THEN clock_timestamp() + patience ELSE r.not_before END,
             units = CASE WHEN as_state IN ('wanted', 'refused') THEN 0 ELSE r.units END
         WHERE r.id = reply_id AND r.state = 'sending' RETURNING r.conversation_id, r.by
     )

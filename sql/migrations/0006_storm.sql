@@ -21,13 +21,17 @@ CREATE INDEX unanswered_queue_heads ON triage.unanswered_queue (cluster) WHERE c
 -- The function has one parameter more now: the old one must not stand beside it.
 DROP FUNCTION IF EXISTS triage.claim(integer, text, text, interval);
 
-ALTER TABLE triage.cluster
-    ADD signature bytea,
-    ADD last_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE triage.cluster ADD signature bytea;
 COMMENT ON COLUMN triage.cluster.signature IS 'MinHash of the first message: what later ones are compared with. NULL: forgotten, nothing joins any more.';
-COMMENT ON COLUMN triage.cluster.last_at IS 'When its newest message was sent.';
-CREATE INDEX cluster_live ON triage.cluster (last_at) WHERE signature IS NOT NULL;
-CREATE INDEX cluster_band_cluster ON triage.cluster_band (cluster_id);
+CREATE INDEX cluster_live ON triage.cluster (created_at) WHERE signature IS NOT NULL;
+-- Only the first message of a cluster has bands: copies of it add none, and what is looked up does not grow with them.
+DROP TABLE triage.cluster_band;
+CREATE TABLE triage.cluster_band (
+    band       bigint NOT NULL,
+    cluster_id bigint NOT NULL,
+    PRIMARY KEY (band, cluster_id)
+);
+COMMENT ON TABLE triage.cluster_band IS 'Locality-sensitive hashes of signatures: two texts that share a band are compared. Written and removed with the signature.';
 
 CREATE TABLE triage.flood (
     account         text NOT NULL REFERENCES triage.account,

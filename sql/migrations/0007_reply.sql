@@ -27,3 +27,4 @@ COMMENT ON COLUMN triage.reply.units IS 'What quota_use has for it: entered befo
 CREATE UNIQUE INDEX reply_under_way ON triage.reply (conversation_id) WHERE state IN ('wanted', 'sending', 'unknown');
 DROP INDEX triage.reply_open;
 CREATE INDEX reply_open ON triage.reply (account, id) WHERE state IN ('wanted', 'sending');
+CREATE INDEX reply_changed ON triage.reply (account, changed_at);

@@ -42,9 +42,6 @@ WHERE started_at > now() - interval '30 days' AND NOT only_thanks
   AND coalesce(ended_by, 'waiting') IN ('reply', 'told', 'waiting')
 GROUP BY topic, source;
 
-CREATE OR REPLACE VIEW triage.answered_today WITH (security_barrier) AS
-SELECT * FROM triage.answered WHERE answered_at >= date_trunc('day', now());
-
 CREATE OR REPLACE VIEW triage.backlog WITH (security_barrier) AS
 SELECT topic, source, count(*) AS waiting, count(*) FILTER (WHERE due_at < now()) AS overdue,
        min(waiting_since) AS oldest, percentile_cont(0.9) WITHIN GROUP (ORDER BY now() - waiting_since) AS p90_age

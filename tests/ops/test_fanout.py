@@ -214,3 +214,21 @@ def test_in_the_terminal(
     assert run("show", "5") == (1, "triage fanout: there is no fan-out 5; `triage fanout list` shows them\n")
     assert run("draft", "--topic", "product_defect", "--long", "en.txt")[0] == 2
     assert "is empty" in run("draft", "--topic", "product_defect", "--long", f"en={tmp_path}/empty.txt")[1]
+
+
+def test_the_plan_answers_when_no_text_is_given(
+    dsn: str, connection: Connection, write: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(asks(1), asks(2, "product_defect question fr"), asks(3, account="volmera_x", author="99"))
+    with db.transaction(connection):
+        db.execute(connection, "SELECT triage.open_incident('product_defect', 'the factory called')")
+        db.execute(connection, "UPDATE triage.incident SET onset = '2020-01-01'")
+    assert cli.main(["fanout", "draft", "--incident", "1", "--dsn", dsn]) == 0
+    capsys.readouterr()
+    mail, french, post = (row["text"] for row in fanout.shown(connection, 1)["recipients"])
+    assert mail.startswith("Hello,")
+    assert french.startswith("Bonjour,")
+    assert len(post) <= 280 < len(mail)
+    assert "{" not in mail + french + post
+    assert cli.main(["fanout", "approve", "1", "--dsn", dsn]) == 0
+    assert one(connection, "SELECT count(*) FROM triage.reply WHERE bulk") == 3

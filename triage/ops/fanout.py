@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from triage.config import Settings
 from triage.core.errors import ConfigError
 from triage.core.fanout import Text, choose, left_to_a_human
-from triage.store import db, fanouts, queue
+from triage.plan import LANGUAGES, facts_of, fill, one
+from triage.store import db, fanouts
 from triage.store.queue import Refused
 
 ROOM = 100
@@ -55,6 +58,16 @@ def draft(
     return made
 
 
+def planned(
+    connection: Connection, settings: Settings, incident: int, *, plans: Path | None = None
+) -> dict[str, Text]:
+    """The plan's own answers for an incident, in each language. Raises ConfigError, Refused."""
+    with db.transaction(connection):
+        topic, onset = _about(connection, incident)
+    filled = fill(one(topic, plans), facts_of(settings.triage, began_at=onset, next_update_at=onset))
+    return {lang: Text(long=filled.replies[lang], short=filled.short_replies[lang]) for lang in LANGUAGES}
+
+
 def _about(connection: Connection, incident: int) -> tuple[str, datetime]:
     found = fanouts.incident(connection, incident)
     if found is None:
@@ -76,8 +89,7 @@ def stop(connection: Connection, fanout: int, *, by: str) -> int:
     with db.transaction(connection):
         if not fanouts.stop(connection, fanout):
             raise Refused(f"there is nothing to stop: fan-out {fanout} {_state(connection, fanout)}")
-        queue.act_for(connection, by)
-        return fanouts.withdraw(connection, fanout)
+        return fanouts.withdraw(connection, fanout, by=by)
 
 
 def advance(connection: Connection, *, room: int = ROOM) -> Advanced:

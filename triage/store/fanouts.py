@@ -113,9 +113,10 @@ def exclude(connection: Connection, fanout: int, conversation: int, reason: str)
     )
 
 
-def withdraw(connection: Connection, fanout: int) -> int:
+def withdraw(connection: Connection, fanout: int, *, by: str) -> int:
     """Take back what waits in the outbox; how many that was."""
-    return len(db.rows(connection, _SQL["withdraw"], {"id": fanout}))
+    db.rows(connection, _SQL["lock_wanted"], {"id": fanout})
+    return len(db.rows(connection, _SQL["withdraw"], {"id": fanout, "by": by}))
 
 
 def listed(connection: Connection, fanout: int | None = None) -> list[dict[str, Any]]:

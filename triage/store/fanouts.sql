@@ -69,7 +69,7 @@ WHERE r.fanout_id = %(id)s AND r.reply_id IS NULL AND r.excluded IS NULL AND r.c
 ORDER BY r.conversation_id LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: reply
-SELECT triage.reply(r.conversation_id, r.text, %(key)s, r.lang) AS id
+SELECT triage.reply(r.conversation_id, r.text, %(key)s, r.lang, true) AS id
 FROM triage.fanout_recipient r WHERE r.fanout_id = %(fanout)s AND r.conversation_id = %(conversation)s
 
 -- name: replied
@@ -78,11 +78,28 @@ UPDATE triage.fanout_recipient SET reply_id = %(reply)s WHERE fanout_id = %(fano
 -- name: exclude
 UPDATE triage.fanout_recipient SET excluded = %(reason)s WHERE fanout_id = %(fanout)s AND conversation_id = %(conversation)s
 
+-- name: lock_wanted
+SELECT c.id FROM triage.conversation c
+WHERE c.id IN (SELECT p.conversation_id FROM triage.fanout_recipient r JOIN triage.reply p ON p.id = r.reply_id
+               WHERE r.fanout_id = %(id)s AND p.state = 'wanted')
+ORDER BY c.id FOR NO KEY UPDATE
+
 -- name: withdraw
-SELECT triage.withdraw(p.id) FROM (
-    SELECT p.id FROM triage.fanout_recipient r JOIN triage.reply p ON p.id = r.reply_id
-    WHERE r.fanout_id = %(id)s AND p.state = 'wanted' ORDER BY p.conversation_id
-) p
+WITH taken AS (
+    UPDATE triage.reply p
+    SET state = 'withdrawn', error = format('fan-out %%s was stopped by %%s', r.fanout_id, %(by)s::text),
+        changed_at = clock_timestamp()
+    FROM triage.fanout_recipient r
+    WHERE r.reply_id = p.id AND r.fanout_id = %(id)s AND p.state = 'wanted'
+    RETURNING p.id, p.conversation_id
+),
+freed AS (
+    UPDATE triage.unanswered_queue q SET claimed_by = NULL, lease_until = NULL, updated_at = clock_timestamp()
+    FROM taken t WHERE q.conversation_id = t.conversation_id
+)
+INSERT INTO triage.audit (conversation_id, verb, by, detail)
+SELECT conversation_id, 'withdraw', %(by)s, jsonb_build_object('reply', id, 'was', 'wanted') FROM taken
+RETURNING conversation_id
 
 -- name: listed
 SELECT f.*, t.* FROM triage.fanout f
