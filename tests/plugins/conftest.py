@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from tests.dags import sandbox
+from tests.plugins.incident_kit import recall
 from tests.plugins.page_kit import SAME, connection_json
 
 People = Callable[..., Any]
@@ -43,3 +45,9 @@ def people(dsn: str, monkeypatch: pytest.MonkeyPatch) -> People:
         return TestClient(app, headers=SAME if role else {})
 
     return make
+
+
+@pytest.fixture
+def incident(connection: Connection) -> int:
+    """An open incident about a recall; its number."""
+    return recall(connection)

@@ -250,7 +250,7 @@ def test_a_cluster_is_one_row_with_its_count(people: People, connection: Connect
     ana = people("USER")
     text = ana.get("/rows").text
     assert names(text) == ["Person 0", "Person 3"]
-    assert "3 alike" in text
+    assert "2 more say the same" in text
     assert len(names(ana.get("/rows", params={"cluster": "7"}).text)) == 3
 
 

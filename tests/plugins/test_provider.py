@@ -17,7 +17,14 @@ from tests.dags import sandbox
 
 FIELDS = {
     "gmail": {"client_id", "client_secret", "refresh_token", "token_uri", "keyfile_dict", "api_endpoint"},
-    "x": {"api_endpoint"},
+    "x": {
+        "consumer_key",
+        "consumer_secret",
+        "access_token",
+        "access_token_secret",
+        "user_token",
+        "api_endpoint",
+    },
     "bluesky": {"api_endpoint"},
     "mastodon": {"api_endpoint"},
 }
@@ -27,7 +34,15 @@ LOGINS = {
     "bluesky": "@volmera.example",
     "mastodon": "https://mastodon.example",
 }
-SECRET = {"client_secret", "refresh_token", "keyfile_dict"}
+SECRET = {
+    "client_secret",
+    "refresh_token",
+    "keyfile_dict",
+    "consumer_secret",
+    "access_token",
+    "access_token_secret",
+    "user_token",
+}
 
 
 @pytest.fixture(scope="module")
