@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.classify import DATA, AsTheyArrive, linear_svc
 from triage.classify import corpus
-from triage.classify.encoder import load_encoder
+from triage.classify.encoder import load_encoders
 from triage.classify.learning import Lesson, lesson, reader, teach
 from triage.classify.pipeline import MODEL
 from triage.classify.remember import Remembering
@@ -79,8 +79,8 @@ class Bench:
     """The shipped model, and what teaching it takes."""
 
     def __init__(self, *, fast: bool) -> None:
-        encoder = None if fast else load_encoder()
-        self.encoder = Remembering(encoder, cache_folder()) if encoder else None
+        encoders = () if fast else load_encoders()
+        self.encoders = [Remembering(one, cache_folder()) for one in encoders]
         self.topics, self.examples = load_topics(), corpus.read()
 
     def taught(self, rows: Sequence[Row], judges: Sequence[Row]) -> tuple[float, float]:
@@ -91,12 +91,12 @@ class Bench:
             folder = Path(scratch) / "model"
             self._teach(folder, lessons)
             took = time.monotonic() - started
-            classifier = AsTheyArrive(reader(folder, self.topics, self.encoder))
+            classifier = AsTheyArrive(reader(folder, self.topics, self.encoders))
         found = evaluate(classifier, [(row["id"], row | {"lang": ""}) for row in judges])[0]
         return found.forced_macro_f1, took
 
     def _teach(self, folder: Path, lessons: Sequence[Lesson]) -> None:
-        teach(MODEL, folder, lessons, self.examples, self.encoder)
+        teach(MODEL, folder, lessons, self.examples, self.encoders)
 
     def curve(self, name: str, earlier: Sequence[Row], judges: Sequence[Row]) -> Row:
         """One line of the table."""
@@ -111,8 +111,8 @@ class Bench:
         best = max(line["full"], line["SVC full"])
         line["ratio"] = line[str(STEPS[-1])] / best
         line["reached"] = line["ratio"] >= WANTED and all(line[str(s)] >= line["zero-shot"] for s in STEPS)
-        if self.encoder is not None:
-            self.encoder.save()
+        for encoder in self.encoders:
+            encoder.save()
         return line
 
 
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; 1 when a source falls short of what is wanted."""
     parser = argparse.ArgumentParser(description="Learning curve from corrections, by source.")
     parser.add_argument("--json", action="store_true", help="JSON in place of the table")
-    parser.add_argument("--fast", action="store_true", help="without the second reader, as in a storm")
+    parser.add_argument("--fast", action="store_true", help="without the encoders, as in a storm")
     parser.add_argument("--source", action="append", default=[], help="only this source; may be repeated")
     args = parser.parse_args(argv)
     if not DATA.exists():

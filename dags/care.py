@@ -2,9 +2,11 @@
 
 **When it is red:** `audit`: the log names conversations in the wrong place; run the DAG `replay` with
 `what = refresh`. `stall`: the log names accounts that were not collected for too long; look at their last
-`collect_<account>` run, and whether its DAG is paused. `money`: X rests because the daily cap or the prepaid
+`collect_<account>` run, and whether its DAG is paused; or accounts whose replies lie unsent: is `reply_<account>`
+paused, or no triggerer running? `triage send` sends them by hand. `money`: X rests because the daily cap or the prepaid
 credits are used up; the log says which and what to do, `SELECT * FROM triage.spend` what it costs. Mail goes on.
 `upkeep`: Gmail would not renew its notifications (see "push" in docs/connect.md); polling goes on meanwhile.
+`hub`: the public page could not be written; the log names the target and the reason. `triage hub publish` writes it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from triage_airflow.notices import alarm
+
 with DAG(
     dag_id="care",
     description="Audit the ledger, notice silent accounts",
@@ -20,7 +24,12 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["inbox-triage", "care"],
-    default_args={"owner": "inbox-triage", "retries": 1, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "owner": "inbox-triage",
+        "retries": 1,
+        "retry_delay": timedelta(seconds=30),
+        "on_failure_callback": alarm,
+    },
     doc_md=__doc__,
 ):
 
@@ -52,7 +61,15 @@ with DAG(
 
         tasks.upkeep()
 
+    @task(execution_timeout=timedelta(minutes=10))
+    def hub():
+        """What was approved, or closed, is on the public page."""
+        from triage_airflow import tasks_hub
+
+        tasks_hub.refresh()
+
     audit()
     stall()
     upkeep()
     money()
+    hub()

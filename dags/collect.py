@@ -14,7 +14,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, DeltaTriggerTimetable, task
 
-from triage.config import Account, Settings, load, parse_duration
+from triage.config import Account, Settings, load
+from triage.config_values import parse_duration
+from triage_airflow.notices import alarm
 from triage_airflow.runtime import COLLECTED
 from triage_airflow.triggers import arrivals
 
@@ -44,7 +46,12 @@ def _collect_dag(account: Account, settings: Settings) -> DAG:
         catchup=False,
         max_active_runs=2,  # one at work and one that waits for it, see pull
         tags=["inbox-triage", "collect", account.source],
-        default_args={"owner": "inbox-triage", "retries": 3, "retry_delay": timedelta(seconds=20)},
+        default_args={
+            "owner": "inbox-triage",
+            "retries": 3,
+            "retry_delay": timedelta(seconds=20),
+            "on_failure_callback": alarm,
+        },
         doc_md=__doc__,
     ) as dag:
         # With one active run, a parse of this file while that run ends leaves Airflow 3.3 believing until the next

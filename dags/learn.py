@@ -14,6 +14,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from triage_airflow.notices import alarm
+
 with DAG(
     dag_id="learn",
     description="Learn from corrections, promote a better model",
@@ -21,7 +23,12 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["inbox-triage", "learn"],
-    default_args={"owner": "inbox-triage", "retries": 1, "retry_delay": timedelta(seconds=60)},
+    default_args={
+        "owner": "inbox-triage",
+        "retries": 1,
+        "retry_delay": timedelta(seconds=60),
+        "on_failure_callback": alarm,
+    },
     doc_md=__doc__,
 ):
 

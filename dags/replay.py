@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task
 
+from triage_airflow.notices import alarm
 from triage_airflow.runtime import COLLECTED
 
 with DAG(
@@ -23,7 +24,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["inbox-triage", "replay"],
-    default_args={"owner": "inbox-triage", "retries": 0},
+    default_args={"owner": "inbox-triage", "retries": 0, "on_failure_callback": alarm},
     params={
         "what": Param("decide", enum=["decide", "refresh", "resync"]),
         "since": Param("1970-01-01T00:00:00Z", type="string", format="date-time"),

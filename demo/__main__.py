@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from demo import act, airflow, bring, postgres, scene, show
+from demo import act, airflow, bring, drill, postgres, scene, show
 from triage.core.errors import TriageError
 
 STATE = airflow.CHECKOUT / ".demo"
@@ -26,6 +26,10 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         epilog="examples: make demo ARGS=--once    make demo ARGS='--mbox Takeout/All.mbox --address me@gmail.com'",
     )
     parser.add_argument("--once", action="store_true", help="stop everything when the inbox is triaged")
+    parser.add_argument(
+        "--drill", action="store_true",
+        help="a crisis breaks out and the plan is carried out to the debrief; approvals come by themselves",
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget earlier runs and begin anew")
     parser.add_argument(
         "--mbox", type=Path, help="your own mail instead of the story: an mbox, or a folder of .eml"
@@ -44,6 +48,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         "--gmail-port", type=int, default=8101, help="port of the Gmail stand-in (default 8101)"
     )
     parser.add_argument("--x-port", type=int, default=8102, help="port of the X stand-in (default 8102)")
+    parser.add_argument("--mail-port", type=int, default=8103, help="port of the mail server (default 8103)")
     parser.add_argument(
         "--state", type=Path, default=STATE, help=f"folder for everything the demo keeps ({STATE.name})"
     )
@@ -52,6 +57,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 
 def _input(args: argparse.Namespace) -> tuple[act.Play, str]:
     """What is delivered, and the name of the state it belongs to."""
+    if args.drill:
+        return act.Play.quiet(), "drill"
     if not args.mbox and not args.posts:
         return act.Play.story(), "story"
     mails = bring.mails(args.mbox, ours=tuple(a.lower() for a in args.address)) if args.mbox else None
@@ -72,7 +79,14 @@ def main(given: list[str] | None = None) -> int:
         if args.fresh:
             _forget(state)
         return _run(args, play, state, stop)
-    except (airflow.AirflowError, postgres.PostgresError, bring.InputError, TriageError, OSError) as error:
+    except (
+        drill.DrillFailed,
+        airflow.AirflowError,
+        postgres.PostgresError,
+        bring.InputError,
+        TriageError,
+        OSError,
+    ) as error:
         print(f"make demo: {scene.trouble(error)}", file=sys.stderr)
         return 1
 
@@ -84,7 +98,7 @@ def _forget(state: Path) -> None:
 
 def _run(args: argparse.Namespace, play: act.Play, state: Path, stop: threading.Event) -> int:
     began = time.monotonic()
-    ports = scene.Ports(ui=args.port, gmail=args.gmail_port, x=args.x_port)
+    ports = scene.Ports(ui=args.port, gmail=args.gmail_port, x=args.x_port, mail=args.mail_port)
     show.say(began, "starting PostgreSQL, the stand-ins for Gmail and X, and Airflow …")
     age = datetime.now(UTC) - play.oldest if play.oldest else timedelta()
     with scene.running(state, ports, addresses=play.addresses, first_sync=age) as running:
@@ -93,8 +107,10 @@ def _run(args: argparse.Namespace, play: act.Play, state: Path, stop: threading.
         running.airflow.wait_healthy()
         show.say(began, f"Airflow is up: {running.airflow.url} (no login)")
         triaged = director.perform()
+        if args.drill and triaged:
+            triaged = drill.Drill(running, director).run()
         good = show.result(running, director, triaged)
-        if not args.once and not stop.is_set():
+        if not (args.once or args.drill) and not stop.is_set():
             show.say(began, f"The demo stays up until Ctrl-C; Airflow: {running.airflow.url}")
             director.encore(args.encore)
         show.say(began, "stopping …")

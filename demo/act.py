@@ -43,6 +43,17 @@ class Play:
         )  # fmt: skip
 
     @staticmethod
+    def quiet() -> Play:
+        """Two quiet days that end now: what a drill breaks into."""
+        now = datetime.now(UTC)
+        steps = [s for s in story.steps(story.files(encore=False), now) if s.at < now - timedelta(minutes=5)]
+        return Play(
+            acts=(("two quiet days", tuple(steps)),),
+            addresses=(story.MAILBOX, *story.ALIASES),
+            has_encore=False,
+        )
+
+    @staticmethod
     def brought(mails: bring.Brought | None, posts: Sequence[story.Post]) -> Play:
         """The user's own mail and posts."""
         steps: list[story.Step] = [*(mails.mails if mails else ()), *posts]

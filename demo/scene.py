@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import urllib.parse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +23,7 @@ from psycopg2 import sql
 
 from demo import airflow, postgres
 from demo.common.serving import ControlFailed, call_control
+from demo.stage import X_KEYS
 from triage.store import db
 from triage.store.migrate import migrate
 
@@ -32,11 +34,12 @@ COLLECT_EVERY = "10s"
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Where things listen, all on 127.0.0.1."""
+    """Where things listen, all on 127.0.0.1. Without `mail` there is no mail server, and nobody is told anything."""
 
     ui: int
     gmail: int
     x: int
+    mail: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,12 @@ def postgres_base(state: Path) -> Path:
 
 
 def write_config(
-    folder: Path, *, addresses: tuple[str, ...], first_sync: timedelta, schedule: str = COLLECT_EVERY
+    folder: Path,
+    *,
+    addresses: tuple[str, ...],
+    first_sync: timedelta,
+    schedule: str = COLLECT_EVERY,
+    mail: bool = False,
 ) -> Path:
     """config/ as the demo runs it: collected every few seconds; topics.yaml is the checkout's own, live."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +82,8 @@ def write_config(
         else:
             account["first_sync"] = "7d"  # as far as X's search reaches
             account["names"] = "always"
+    if mail:
+        settings["notify"] = notify(datetime.now(UTC) + timedelta(minutes=1))
     (folder / "triage.yaml").write_text(
         yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8"
     )
@@ -82,6 +92,18 @@ def write_config(
         if not link.is_symlink():
             link.symlink_to(CHECKOUT / "config" / name)
     return folder
+
+
+def notify(morning: datetime) -> dict[str, dict[str, object]]:
+    """Who is told what in the demo, all by mail; the digest's morning is now."""
+    usual = {"kind": "smtp", "connection": "smtp_default"}
+    return {
+        "responders": {
+            **usual, "addresses": ["responders@volmera.example"], "digest": f"{morning:%H:%M}", "overdue": ["0m", "2h"],
+        },
+        "ops": {**usual, "addresses": ["ops@volmera.example"], "alarms": True},
+        "crisis": {**usual, "addresses": ["crisis@volmera.example"], "incidents": True},
+    }  # fmt: skip
 
 
 @contextmanager
@@ -116,6 +138,17 @@ def _answering(url: str) -> None:
     raise airflow.AirflowError(f"the stand-in at {url} does not answer")
 
 
+def _listening(port: int) -> None:
+    for _ in range(150):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise airflow.AirflowError(f"the mail server on port {port} does not answer")
+
+
 def databases(server: postgres.Postgres) -> str:
     """Make what is missing, migrate ours, and give the address that the pipeline uses."""
     password = server.password
@@ -139,8 +172,10 @@ def databases(server: postgres.Postgres) -> str:
     return server.dsn("triage", user=PIPELINE_USER, password=password)
 
 
-def connections(dsn: str, gmail: str, x: str, mailbox: str) -> dict[str, dict[str, object]]:
-    """The connections of config/triage.yaml, pointed at the stand-ins."""
+def connections(
+    dsn: str, gmail: str, x: str, mailbox: str, mail: int | None = None
+) -> dict[str, dict[str, object]]:
+    """The connections of config/triage.yaml, pointed at the stand-ins and at the mail server on port `mail`."""
     at = urllib.parse.urlsplit(dsn)
     return {
         "triage_db": {
@@ -154,7 +189,17 @@ def connections(dsn: str, gmail: str, x: str, mailbox: str) -> dict[str, dict[st
                 "token_uri": f"{gmail}/token", "api_endpoint": gmail,
             },
         },
-        "x_volmera": {"conn_type": "x", "login": "@volmera", "password": "app-token", "extra": {"api_endpoint": x}},
+        "x_volmera": {
+            "conn_type": "x", "login": "@volmera", "password": "app-token",
+            "extra": {
+                "api_endpoint": x, "consumer_key": X_KEYS["consumer_key"], "consumer_secret": X_KEYS["consumer_secret"],
+                "access_token": X_KEYS["token"], "access_token_secret": X_KEYS["token_secret"],
+            },
+        },
+        **({"smtp_default": {
+            "conn_type": "smtp", "host": "127.0.0.1", "port": mail,
+            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "triage@volmera.example"},
+        }} if mail else {}),
     }  # fmt: skip
 
 
@@ -168,8 +213,15 @@ def running(
     schedule: str = COLLECT_EVERY,
 ) -> Iterator[Scene]:
     """Start everything but wait for nothing that Airflow does; end everything at the end."""
-    for port, option in ((ports.ui, "--port"), (ports.gmail, "--gmail-port"), (ports.x, "--x-port")):
-        airflow.refuse_busy_port(port, option)
+    listed = (
+        (ports.ui, "--port"),
+        (ports.gmail, "--gmail-port"),
+        (ports.x, "--x-port"),
+        (ports.mail, "--mail-port"),
+    )
+    for port, option in listed:
+        if port is not None:
+            airflow.refuse_busy_port(port, option)
     with ExitStack() as stack:
         server = stack.enter_context(postgres.running(postgres_base(state)))
         dsn = databases(server)
@@ -179,13 +231,18 @@ def running(
             stack.enter_context(_child(f"the {name} stand-in", command, state / f"{name}.log"))
             urls[name] = f"http://127.0.0.1:{port}"
             _answering(urls[name])
+        if ports.mail:
+            command = ["demo.smtp", "--port", str(ports.mail), "--folder", str(state / "mail")]
+            stack.enter_context(_child("the mail server", command, state / "smtp.log"))
+            _listening(ports.mail)
         (state / "dsn").touch(mode=0o600)
         (state / "dsn").write_text(dsn)
-        config = write_config(state / "config", addresses=addresses, first_sync=first_sync, schedule=schedule)
+        config = write_config(state / "config", addresses=addresses, first_sync=first_sync, schedule=schedule,
+                              mail=ports.mail is not None)  # fmt: skip
         home = state / "airflow"
         env = airflow.settings(
             home, port=ports.ui, database=server.dsn("airflow"), config=config,
-            connections=connections(dsn, urls["gmail"], urls["x"], addresses[0]),
+            connections=connections(dsn, urls["gmail"], urls["x"], addresses[0], ports.mail),
         )  # fmt: skip
         flow = stack.enter_context(airflow.Airflow(env=env, home=home, port=ports.ui))
         yield Scene(dsn=dsn, gmail=urls["gmail"], x=urls["x"], airflow=flow, state=state, config=config)

@@ -27,6 +27,8 @@ def result(scene: Scene, director: Director, triaged: bool) -> bool:
     counts = director.watch.counts()
     print("\nWho is waiting, gravest and longest first:\n", flush=True)
     _triage(scene, "queue", "-n", "10")
+    print("\nWhat the team is mailed every morning:\n", flush=True)
+    _triage(scene, "digest", "--to", "responders")
     print("\nThe ledger: ", end="", flush=True)
     balanced = _triage(scene, "audit") == 0
     _labels(scene, director)
@@ -46,6 +48,7 @@ def result(scene: Scene, director: Director, triaged: bool) -> bool:
     if not triaged and not director.stop.is_set():
         print(f"The inbox was not triaged in time; see the logs in {scene.state}")
     print(f"Airflow UI: {scene.airflow.url}")
+    print(f"What the team, ops and the crisis owner are mailed: {scene.state / 'mail'}")
     print(
         f'Ask the queue yourself: .venv/bin/triage queue --dsn "$(cat {scene.state / "dsn"})"\n', flush=True
     )

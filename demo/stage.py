@@ -13,10 +13,15 @@ CHUNK = 500
 """Mails in one control request: what arrives in one moment should be seen in one."""
 
 
+X_KEYS = {"consumer_key": "ck", "consumer_secret": "cs", "token": "1500000001-at", "token_secret": "ats"}
+"""What our account on X writes with (OAuth 1.0a)."""
+
+
 def prepare(gmail: str, x: str, addresses: Sequence[str]) -> None:
     """The mailbox (its first address, the others are aliases) and our account on X exist; again changes nothing."""
     call_control(gmail, "mailboxes", {"address": addresses[0], "aliases": list(addresses[1:])})
-    call_control(x, "users", {"handle": story.HANDLE, "name": "Volmera", "app_tokens": ["app-token"]})
+    us = {"handle": story.HANDLE, "name": "Volmera", "app_tokens": ["app-token"], "oauth1": X_KEYS}
+    call_control(x, "users", us)
 
 
 def deliver(gmail: str, x: str, mailbox: str, steps: Sequence[story.Step]) -> None:

@@ -540,7 +540,9 @@ CREATE FUNCTION triage.lock_clusters(ids bigint[]) RETURNS bigint[]
     AS $$
     SELECT ARRAY(
         SELECT c.id FROM triage.cluster c
-        WHERE c.members > 1 AND c.id IN (SELECT m.cluster_id FROM triage.message m WHERE m.conversation_id = ANY (ids))
+        WHERE c.members > 1 AND c.id = ANY (ARRAY(
+            SELECT DISTINCT m.cluster_id FROM triage.message m
+            WHERE m.conversation_id = ANY (ids) AND m.cluster_id IS NOT NULL))
         ORDER BY c.id FOR NO KEY UPDATE
     )
 $$;
@@ -592,6 +594,10 @@ CREATE FUNCTION triage.only_reply(id bigint, mine bigint DEFAULT NULL::bigint) R
 DECLARE
     other record;
 BEGIN
+    UPDATE triage.reply r SET state = 'withdrawn', error = 'settled meanwhile', changed_at = clock_timestamp()
+    FROM triage.judge(ARRAY[only_reply.id]) j
+    WHERE r.conversation_id = only_reply.id AND r.state IN ('wanted', 'unknown') AND r.id IS DISTINCT FROM mine
+      AND r.to_message <> ALL (j.open);
     SELECT r.id, r.by AS author, r.state INTO other FROM triage.reply r
     WHERE r.conversation_id = only_reply.id AND r.state IN ('wanted', 'sending', 'unknown') AND r.id IS DISTINCT FROM mine;
     IF FOUND THEN
@@ -1057,11 +1063,12 @@ BEGIN
     END IF;
     SELECT CASE WHEN m.deleted_at IS NOT NULL THEN 'the message it answers is gone'
                 WHEN told.id IS NOT NULL THEN format('settled meanwhile: %s by %s', told.verb, told.by)
-                ELSE (SELECT format('answered elsewhere meanwhile by %s at %s UTC', coalesce(nullif(o.author_name, ''), o.author),
-                                    to_char(o.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
-                      FROM triage.message o
-                      WHERE o.conversation_id = m.conversation_id AND o.direction = 'outbound' AND o.sent_at > m.sent_at
-                      ORDER BY o.sent_at LIMIT 1) END
+                ELSE coalesce((
+                    SELECT format('answered elsewhere meanwhile by %s at %s UTC', coalesce(nullif(o.author_name, ''), o.author),
+                                  to_char(o.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
+                    FROM triage.message o
+                    WHERE o.conversation_id = m.conversation_id AND o.direction = 'outbound' AND o.sent_at > m.sent_at
+                    ORDER BY o.sent_at LIMIT 1), 'settled meanwhile') END
     INTO settled
     FROM triage.message m
     JOIN triage.judge(ARRAY[due.conversation_id]) j ON m.id <> ALL (j.open)
@@ -1239,7 +1246,7 @@ COMMENT ON COLUMN triage.message.decision_id IS 'The classification in force; NU
 
 COMMENT ON COLUMN triage.message.global_id IS 'The Message-ID of a mail: the same in every mailbox it was delivered to.';
 
-CREATE VIEW triage.answered WITH (security_barrier='true') AS
+CREATE VIEW triage.answered_anywhere AS
  SELECT c.id AS conversation_id,
     c.source,
     c.account,
@@ -1248,10 +1255,10 @@ CREATE VIEW triage.answered WITH (security_barrier='true') AS
     COALESCE(r.sent_at, told.at) AS answered_at,
     COALESCE(NULLIF(r.author_name, ''::text), r.author, told.by) AS answered_by,
         CASE
-            WHEN ((r.id IS NULL) AND (told.verb <> 'sent'::text)) THEN 'told'::text
+            WHEN (r.id IS NULL) THEN 'told'::text
             ELSE 'reply'::text
         END AS how,
-    COALESCE(r.url, told.url, ''::text) AS link,
+    COALESCE(r.url, ''::text) AS link,
         CASE
             WHEN (r.id IS NULL) THEN told.reason
             ELSE NULL::text
@@ -1270,15 +1277,27 @@ CREATE VIEW triage.answered WITH (security_barrier='true') AS
          LIMIT 1) r ON (true))
      LEFT JOIN LATERAL ( SELECT a.at,
             a.by,
-            a.verb,
-            a.reason,
-            (a.detail ->> 'url'::text) AS url
+            a.reason
            FROM (triage.message m
              JOIN triage.audit a ON ((a.id = m.covered_by)))
           WHERE ((m.conversation_id = c.id) AND (m.covered_as = 'answered'::triage.conversation_state))
           ORDER BY a.id DESC
          LIMIT 1) told ON (true))
-  WHERE ((c.state = 'answered'::triage.conversation_state) AND (c.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])));
+  WHERE (c.state = 'answered'::triage.conversation_state);
+
+CREATE VIEW triage.answered WITH (security_barrier='true') AS
+ SELECT conversation_id,
+    source,
+    account,
+    conversation,
+    topic,
+    answered_at,
+    answered_by,
+    how,
+    link,
+    told
+   FROM triage.answered_anywhere
+  WHERE (account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[]));
 
 COMMENT ON VIEW triage.answered IS 'One row per answered conversation. how: reply (link leads to it) or told (a responder said where).';
 
@@ -1293,8 +1312,14 @@ CREATE VIEW triage.answered_today WITH (security_barrier='true') AS
     how,
     link,
     told
-   FROM triage.answered
-  WHERE (answered_at >= date_trunc('day'::text, now()));
+   FROM triage.answered_anywhere a
+  WHERE ((conversation_id IN ( SELECT m.conversation_id
+           FROM triage.message m
+          WHERE ((m.direction = 'outbound'::triage.direction) AND (m.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])) AND (m.sent_at >= date_trunc('day'::text, now())))
+        UNION ALL
+         SELECT t.conversation_id
+           FROM triage.audit t
+          WHERE ((t.verb = ANY (ARRAY['answer'::text, 'sent'::text])) AND (t.at >= date_trunc('day'::text, now()))))) AND (answered_at >= date_trunc('day'::text, now())) AND (account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])));
 
 ALTER TABLE triage.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.audit_id_seq
@@ -2270,6 +2295,8 @@ ALTER TABLE ONLY triage.unanswered_queue
 ALTER TABLE ONLY triage.volume
     ADD CONSTRAINT volume_pkey PRIMARY KEY (account, feed, bin_start);
 
+CREATE INDEX audit_answered ON triage.audit USING btree (at) WHERE (verb = ANY (ARRAY['answer'::text, 'sent'::text]));
+
 CREATE INDEX audit_conversation ON triage.audit USING btree (conversation_id, id);
 
 CREATE UNIQUE INDEX classification_once ON triage.classification USING btree (message_id, model, taxonomy) WHERE (decided_by <> 'human'::text);
@@ -2302,7 +2329,7 @@ CREATE INDEX message_conversation ON triage.message USING btree (conversation_id
 
 CREATE INDEX message_global ON triage.message USING btree (global_id) WHERE (global_id IS NOT NULL);
 
-CREATE INDEX message_ours ON triage.message USING btree (account, sent_at) WHERE (direction = 'outbound'::triage.direction);
+CREATE INDEX message_ours ON triage.message USING btree (account, sent_at) INCLUDE (conversation_id) WHERE (direction = 'outbound'::triage.direction);
 
 CREATE INDEX message_sent ON triage.message USING btree (sent_at) WHERE (direction = 'inbound'::triage.direction);
 
@@ -2321,6 +2348,8 @@ CREATE INDEX question_incident ON triage.question USING btree (incident_id);
 CREATE UNIQUE INDEX question_once ON triage.question USING btree (incident_id, lang, question) WHERE (NOT withdrawn);
 
 CREATE INDEX quota_use_recent ON triage.quota_use USING btree (account, at);
+
+CREATE INDEX reply_changed ON triage.reply USING btree (account, changed_at);
 
 CREATE INDEX reply_conversation ON triage.reply USING btree (conversation_id);
 
@@ -2344,17 +2373,17 @@ CREATE INDEX unanswered_queue_heads ON triage.unanswered_queue USING btree (clus
 
 CREATE INDEX unanswered_queue_held ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (topic, lang, source, account, waiting_since, snoozed_until) WHERE held;
 
-CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_lang ON triage.unanswered_queue USING btree (lang, priority, due_at, conversation_id) INCLUDE (account, snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE INDEX unanswered_queue_leased ON triage.unanswered_queue USING btree (lease_until) WHERE (lease_until IS NOT NULL);
 
 CREATE INDEX unanswered_queue_next ON triage.unanswered_queue USING btree (cluster, ((snoozed_until IS NOT NULL)), priority, due_at, conversation_id) WHERE ((cluster IS NOT NULL) AND (NOT held));
 
-CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_order ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (account, snoozed_until) WHERE ((NOT follower) AND (NOT held) AND (severity > 0));
 
 CREATE INDEX unanswered_queue_snoozed ON triage.unanswered_queue USING btree (priority, due_at, conversation_id) INCLUDE (topic, lang, source, account, waiting_since, snoozed_until, follower, held) WHERE (snoozed_until IS NOT NULL);
 
-CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id) INCLUDE (waiting_since, snoozed_until) WHERE ((NOT follower) AND (NOT held));
+CREATE INDEX unanswered_queue_topic ON triage.unanswered_queue USING btree (topic, priority, due_at, conversation_id) INCLUDE (account, waiting_since, snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
 CREATE TRIGGER spend_by_day AFTER INSERT ON triage.quota_use REFERENCING NEW TABLE AS spent FOR EACH STATEMENT EXECUTE FUNCTION triage.spend_by_day();
 
@@ -2710,6 +2739,8 @@ GRANT SELECT,INSERT ON TABLE triage.audit TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.conversation TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.message TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.answered_anywhere TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.answered TO triage_pipeline;
 GRANT SELECT ON TABLE triage.answered TO triage_responder;

@@ -54,16 +54,17 @@ def template(postgres: Postgres) -> str:
 @pytest.fixture
 def empty_dsn(postgres: Postgres) -> Iterator[str]:
     """The address of an empty database, dropped at the end."""
-    yield from _database(postgres, "template0")
+    yield from database_from(postgres, "template0")
 
 
 @pytest.fixture
 def dsn(postgres: Postgres, template: str) -> Iterator[str]:
     """The address of a fresh migrated database, dropped at the end."""
-    yield from _database(postgres, template)
+    yield from database_from(postgres, template)
 
 
-def _database(postgres: Postgres, source: str) -> Iterator[str]:
+def database_from(postgres: Postgres, source: str) -> Iterator[str]:
+    """The address of a copy of a database, dropped at the end."""
     name = f"test_{next(_numbers)}"
     administer(postgres, f"CREATE DATABASE {name} TEMPLATE {source}")
     yield postgres.dsn(name)
@@ -73,7 +74,7 @@ def _database(postgres: Postgres, source: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def module_dsn(postgres: Postgres, template: str) -> Iterator[str]:
     """A fresh migrated database for all tests of a module."""
-    yield from _database(postgres, template)
+    yield from database_from(postgres, template)
 
 
 @pytest.fixture

@@ -13,12 +13,20 @@ from triage import (
     cli_classify,
     cli_connect,
     cli_debrief,
+    cli_detect,
+    cli_digest,
     cli_doctor,
     cli_fanout,
+    cli_flood,
+    cli_hub,
+    cli_incident,
     cli_learn,
     cli_mail,
     cli_pipeline,
+    cli_plan,
     cli_queue,
+    cli_reply,
+    cli_statement,
 )
 from triage.core.errors import ConfigError, TriageError
 
@@ -34,14 +42,22 @@ def parser() -> argparse.ArgumentParser:
     for module in (
         cli_classify,
         cli_mail,
+        cli_detect,
         cli_queue,
+        cli_reply,
+        cli_digest,
+        cli_flood,
         cli_pipeline,
         cli_connect,
         cli_doctor,
         cli_learn,
         cli_access,
+        cli_plan,
+        cli_hub,
         cli_fanout,
         cli_debrief,
+        cli_statement,
+        cli_incident,
     ):
         module.add_parsers(commands)
     return top

@@ -29,6 +29,12 @@ def add_parsers(commands: Any) -> None:
         if verb != "list":
             one.add_argument("account", help="an account in config/triage.yaml")
             one.add_argument("role", help="a database role: a login, or a group of logins")
+        if verb == "revoke":
+            one.add_argument(
+                "--yes",
+                action="store_true",
+                help="also where it is the last role: then every responder serves it",
+            )
         one.add_argument("--dsn", help=f"the database (default: {db.DSN_VARIABLE})")
         one.set_defaults(func=func)
 
@@ -46,7 +52,7 @@ def _revoke(args: argparse.Namespace) -> int:
     from triage.ops import access
 
     with db.connect(args.dsn or db.dsn_from_environment()) as connection:
-        had = access.revoke(connection, args.account, args.role)
+        had = access.revoke(connection, args.account, args.role, open_to_all=args.yes)
         left = any(row["role"] for row in access.listed(connection) if row["account"] == args.account)
     print(f"{args.role} {'no longer serves' if had else 'did not serve'} {args.account}")
     if had and not left:

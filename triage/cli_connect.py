@@ -31,17 +31,20 @@ mail for ever, nor change the mailbox's settings.
     "x": """\
 X. An app-only bearer token is enough: it reads mentions, search and public
 posts, and can write nothing. Make the app in X's developer console (pay per
-use); the token stands under Keys and tokens.
+use); the token stands under Keys and tokens. To reply from here give
+--write-keys besides: the account's own keys, with read and write permission.
 """,
     "bluesky": """\
 Bluesky. An app password reads notifications, search and our own posts; it can
-neither change nor delete the account, and is taken back alone. Make one under
+neither change nor delete the account, and is taken back alone. It may post:
+replies from here need nothing more. Make one under
 Settings, Privacy and security, App passwords, without direct messages.
 """,
     "mastodon": """\
 Mastodon. Three rights are asked for: read:accounts (who we are),
 read:notifications (mentions and quotes of us), read:statuses (hashtags, our
-own posts, what a post answers). Nothing can be written.
+own posts, what a post answers). Nothing can be written, unless you ask for
+--replies: then write:statuses is asked for as well.
 """,
 }
 WORDS = {"x": "Bearer token", "bluesky": "App password"}
@@ -73,12 +76,19 @@ def add_parsers(commands: Any) -> None:
     )
     x = _channel(channels, "x", "triage connect x volmera_x --handle @volmera --secret-file token.txt")
     x.add_argument("--handle", help="such as @volmera")
+    x.add_argument(
+        "--write-keys", metavar="FILE",
+        help="JSON with consumer_key, consumer_secret, access_token and access_token_secret: to reply from here",
+    )  # fmt: skip
     bluesky = _channel(
         channels, "bluesky", "triage connect bluesky --handle @volmera.example --secret-env APP_PASSWORD"
     )
     bluesky.add_argument("--handle", help="such as @volmera.bsky.social")
     mastodon = _channel(channels, "mastodon", "triage connect mastodon --server https://mastodon.example")
     mastodon.add_argument("--server", metavar="URL", help="the server's address")
+    mastodon.add_argument(
+        "--replies", action="store_true", help="ask for the right to post, to reply from here"
+    )
 
 
 def _channel(channels: Any, source: str, example: str) -> Any:
@@ -184,18 +194,22 @@ def _social(args: argparse.Namespace) -> Credentials:
         server = (args.server or _ask("--server", "Server, such as https://mastodon.example")).rstrip("/")
         server = server if "://" in server else f"https://{server}"
         hint = "Access token (leave it empty to have an application made)"
-        token = _secret(args, hint, needed=False) or _registered(server, extra)
+        token = _secret(args, hint, needed=False) or _registered(server, extra, replies=args.replies)
         return Credentials(login=server, password=token, extra=extra)
+    if args.source == "x" and args.write_keys:
+        from triage.ops.connect import write_keys
+
+        extra = {**extra, **write_keys(_read(args.write_keys))}
     handle = args.handle or _ask("--handle", "Handle")
     return Credentials(
         login="@" + handle.lstrip("@"), password=_secret(args, WORDS[args.source]), extra=extra
     )
 
 
-def _registered(server: str, extra: Mapping[str, Any]) -> str:
+def _registered(server: str, extra: Mapping[str, Any], *, replies: bool) -> str:
     from triage.sources.mastodon_app import register, token_for
 
-    app = register(server, extra)
+    app = register(server, extra, replies=replies)
     _tell(f"An application was made. Log in as the account, and allow it:\n\n  {app.address}\n")
     return token_for(server, extra, app, _line("The code it shows: "))
 

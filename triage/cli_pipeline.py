@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from triage import cli_detect
 from triage.config import Account, Settings, load
 from triage.core.errors import ConfigError
 from triage.sources.base import Credentials
@@ -34,6 +35,16 @@ def add_parsers(commands: Any) -> None:
         "--refresh", action="store_true", help="rebuild queue and wanted labels from the messages"
     )
     what.add_argument("--since", metavar="DATE", help="classify messages sent since DATE (ISO) anew")
+    what.add_argument(
+        "file", nargs="?", help="tell what detection would have said of the past (as triage detect reads it)"
+    )
+    one.add_argument(
+        "--speed",
+        type=float,
+        default=0.0,
+        metavar="TIMES",
+        help="of a FILE: so many times as fast as it happened (0: at once)",
+    )
     what.add_argument(
         "--resync", metavar="ACCOUNT", help="read the account's window again at the next collect"
     )
@@ -99,7 +110,13 @@ def _decide(args: argparse.Namespace) -> int:
     opinions = load_opinions(settings.triage.second_opinion, settings.topics)
     with db.connect(dsn(args)) as connection:
         sync_hours(connection, settings.triage.calendar)
-        print(classify(connection, load_in_force(connection, settings), settings.topics, opinions=opinions))
+        classifier, triage = load_in_force(connection, settings), settings.triage
+        print(
+            classify(
+                connection, classifier, settings.topics, opinions=opinions,
+                copies=triage.copies, flood=triage.flood,
+            )
+        )  # fmt: skip
     return 0
 
 
@@ -135,6 +152,8 @@ def _replay(args: argparse.Namespace) -> int:
     from triage.ops.collect import rewind
     from triage.ops.sources import for_account
 
+    if args.file:
+        return cli_detect.replay(args.file, speed=args.speed)
     with db.connect(dsn(args)) as connection:
         if args.refresh:
             print(f"refreshed {replay.refresh_all(connection)} conversations")

@@ -41,6 +41,7 @@ def add_parsers(commands: Any) -> None:
         ("mine", "what you hold"),
         ("overdue", "what is overdue"),
         ("snoozed", "what is put aside"),
+        ("held", "what is held from a flood"),
     ):
         one.add_argument(f"--{name}", action="store_true", help=f"only {help_}")
     one.add_argument(
@@ -59,6 +60,7 @@ def add_parsers(commands: Any) -> None:
     one.add_argument("n", type=int, nargs="?", default=1, help="how many (default 1)")
     one.add_argument("--topic", help="only this topic")
     one.add_argument("--lang", help="only this language, such as fr")
+    one.add_argument("--held", action="store_true", help="what is held from a flood, and nothing else")
     for verb, (help_, word, example) in VERBS.items():
         one = _add(commands, verb, _act, help_, f"{verb} 42 43 {example}".strip(), as_json=False)
         one.add_argument("conversation", type=int, nargs="+", help="ids, first column of the queue")
@@ -103,7 +105,7 @@ def _queue(args: argparse.Namespace) -> int:
         wanted = queue.Wanted(
             topic=args.topic, lang=args.lang, source=args.source, account=args.account, words=args.words,
             mine=queue.actor(connection, by=args.by) if args.mine else None,
-            overdue=args.overdue, snoozed=args.snoozed,
+            overdue=args.overdue, snoozed=args.snoozed, held=args.held,
         )  # fmt: skip
 
         def read() -> list[dict[str, Any]]:
@@ -122,7 +124,9 @@ def _claim(args: argparse.Namespace) -> int:
     from triage.ops import queue
 
     with db.connect(_dsn(args)) as connection:
-        rows = queue.claim(connection, count=args.n, by=args.by, topic=args.topic, lang=args.lang)
+        rows = queue.claim(
+            connection, count=args.n, by=args.by, topic=args.topic, lang=args.lang, held=args.held
+        )
     _print(rows, as_json=args.json)
     return 0
 
@@ -173,7 +177,7 @@ def _verb(args: argparse.Namespace) -> Callable[[Connection, int], None]:
 
 def moment(text: str) -> datetime:
     """`2h`, `3d` from now, or a date and time; without a zone it is this machine's. Raises ConfigError."""
-    from triage.config import parse_duration
+    from triage.config_values import parse_duration
 
     try:
         return datetime.now(UTC) + parse_duration(text)  # type: ignore[no-any-return]

@@ -15,20 +15,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from triage.config_hours import Hours
+from triage.config_notify import Notify
+from triage.config_storm import Copies, Flood
+from triage.config_values import Duration, Name
 from triage.core.errors import ConfigError
 from triage.core.hours import Calendar
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def parse_duration(value: Any) -> Any:
-    """`15m`, `4h`, `7d` as a timedelta; anything else is refused with an example."""
-    if isinstance(value, timedelta):
-        return value
-    match = re.fullmatch(r"(\d+)\s*([smhd])", str(value).strip())
-    if not match or len(match[1]) > 6:
-        raise ValueError(f"{value!r} is not a duration; write a number and s, m, h or d, such as 15m")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _check_pattern(value: Any) -> Any:
@@ -60,11 +51,9 @@ def _check_schedule(value: Any) -> Any:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Pattern = Annotated[str, BeforeValidator(_check_pattern)]
 Hashtag = Annotated[str, BeforeValidator(_check_hashtag)]
 Schedule = Annotated[str, BeforeValidator(_check_schedule)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 
 class _Strict(BaseModel):
@@ -147,10 +136,21 @@ class SourceQuota(_Strict):
         return None if self.dollars_per_day is None else int(self.dollars_per_day * 1_000_000)
 
 
+class Hub(_Strict):
+    """The public page of current facts: its address, and where it is written to.
+
+    `target` is a folder, below AIRFLOW_HOME or else the working directory where it is relative, or any fsspec address.
+    """
+
+    address: str = Field(pattern=r"^https?://[^\s/]+(/\S*)?/$")
+    target: str = Field(min_length=1)
+
+
 class Care(_Strict):
-    """When the `care` DAG raises an alarm."""
+    """When an alarm is raised: an account that falls silent, a crisis without a first statement."""
 
     stalled_after: Duration = timedelta(minutes=30)
+    statement_within: Duration = timedelta(minutes=15)
 
 
 class SecondOpinion(_Strict):
@@ -168,12 +168,17 @@ class Triage(_Strict):
     encoder: bool = True
     second_opinion: SecondOpinion | None = None
     label_prefix: str = "Triage"
+    brand: str = ""
+    hub: Hub | None = None
     accounts: tuple[Account, ...] = Field(min_length=1)
     groups: tuple[str, ...] = ()
     urgent: tuple[str, ...] = ()
     quota: Mapping[str, SourceQuota] = {}
     care: Care = Care()
+    flood: Flood | None = Flood()
+    copies: Copies = Copies()
     hours: Hours | None = None
+    notify: Mapping[Name, Notify] = {}
 
     @property
     def calendar(self) -> Calendar | None:
@@ -230,7 +235,12 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def _load(path: Path, model: type[_M]) -> _M:
-    node, value = _parse(path)
+    return validated(path, read_text(path), model)
+
+
+def validated(path: Path, text: str, model: type[_M]) -> _M:
+    """YAML as that model. Raises ConfigError with `path` and line for every fault found, one a line."""
+    node, value = _parse(path, text)
     line_of = partial(_line_of, node)
     try:
         return model.model_validate(value)
@@ -239,7 +249,8 @@ def _load(path: Path, model: type[_M]) -> _M:
         raise ConfigError("\n".join(faults)) from None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The file's text, or a ConfigError."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -251,9 +262,9 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8; save the file in that encoding") from None
 
 
-def _parse(path: Path) -> tuple[yaml.Node, Any]:
-    """The file as nodes, which know their lines, and as values."""
-    text = _read(path)
+def _parse(path: Path, text: str | None = None) -> tuple[yaml.Node, Any]:
+    """The file (or the text of it that is YAML) as nodes, which know their lines, and as values."""
+    text = read_text(path) if text is None else text
     try:
         node, value = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -341,5 +352,10 @@ def _cross_check(path: Path, triage: Triage) -> None:
         if source != "x" and quota.dollars_per_day is not None:
             line = _line_of(node, ("quota", source, "dollars_per_day"))
             faults.append(f"{path}:{line}: quota.{source}.dollars_per_day: only X costs dollars; remove it")
+    for name, entry in triage.notify.items():
+        for index, unknown in enumerate(entry.accounts):
+            if unknown not in names:
+                line = _line_of(node, ("notify", name, "accounts", index))
+                faults.append(f"{path}:{line}: notify.{name}.accounts: no account {unknown!r}; correct it")
     if faults:
         raise ConfigError("\n".join(faults))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date, time
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from triage.config_values import Zone
 from triage.core.hours import Calendar, Span
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -34,20 +34,12 @@ def _spans(value: Any) -> Any:
     return tuple(found)
 
 
-def _zone(value: Any) -> Any:
-    try:
-        ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{value!r} is no time zone; write one such as Europe/Paris") from None
-    return value
-
-
 class Hours(BaseModel):
     """Opening hours by weekday in one zone, and holidays. A weekday that is left out is closed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zone: Annotated[str, BeforeValidator(_zone)]
+    zone: Zone
     week: dict[Day, Annotated[tuple[Span, ...], BeforeValidator(_spans)]]
     holidays: tuple[date, ...] = ()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demo.bluesky.posts import POST, Person, Post, World, iso
+from demo.bluesky.records import put
 from demo.common.clock import Clock
 from demo.common.faults import FaultBook
 from demo.common.json_api import Answered, ApiError, Call, Endpoint, limit_of
@@ -52,6 +53,8 @@ class Bluesky:
             self._endpoint("POST", "com.atproto.server.refreshSession", self.refresh_session),
             self._endpoint("GET", "app.bsky.notification.listNotifications", self.notices, "reasons limit cursor"),
             self._endpoint("GET", "com.atproto.repo.listRecords", self.records, "repo collection limit cursor"),
+            self._endpoint("GET", "com.atproto.repo.getRecord", self.record, "repo collection rkey cid"),
+            self._endpoint("POST", "com.atproto.repo.putRecord", self.put_record),
             self._endpoint("GET", "app.bsky.feed.searchPosts", self.search, "q sort since until limit cursor"),
             self._endpoint("GET", "app.bsky.feed.getPosts", self.get_posts, "uris"),
             self._endpoint("GET", "app.bsky.feed.getPostThread", self.thread, "uri depth parentHeight"),
@@ -59,7 +62,7 @@ class Bluesky:
         ]  # fmt: skip
         self.controls: dict[str, Callable[[Fields], Any]] = {
             "accounts": self.make_account, "deliver": self.deliver, "delete": self.delete,
-            "expire": self.expire, "revoke": self.revoke,
+            "expire": self.expire, "revoke": self.revoke, "written": self.written,
         }  # fmt: skip
         self.reset()
 
@@ -151,6 +154,19 @@ class Bluesky:
         page = sorted(mine, key=lambda p: p.rkey, reverse=True)[:size]
         views = [{"uri": p.uri, "cid": p.cid, "value": p.record} for p in page]
         return self._page("records", views, page[-1].rkey if page else "", call)
+
+    def record(self, call: Call) -> Answered:
+        """One record; as at Bluesky anybody may read it."""
+        uri = f"at://{call.one('repo')}/{call.one('collection')}/{call.one('rkey')}"
+        post = self.world.posts.get(uri)
+        if post is None:
+            raise ApiError(400, "RecordNotFound", f"Could not locate record: {uri}")
+        return Answered(body={"uri": post.uri, "cid": post.cid, "value": post.record})
+
+    def put_record(self, call: Call) -> Answered:
+        """Publish."""
+        post = put(self.world, self._caller(call), call.body, self.clock.now())
+        return Answered(body={"uri": post.uri, "cid": post.cid, "validationStatus": "valid"})
 
     def search(self, call: Call) -> Answered:
         """Posts that hold a hashtag, word or phrase; the cursor is an offset, as it is at Bluesky."""
@@ -272,3 +288,11 @@ class Bluesky:
         """Forget all tokens."""
         self.tokens.clear()
         return {}
+
+    def written(self, fields: Fields) -> Any:
+        """What an account has published, oldest first."""
+        handle = fields.text("author")
+        mine = sorted(
+            (p for p in self.world.posts.values() if p.author.handle == handle), key=lambda p: p.number
+        )
+        return {"texts": [p.record["text"] for p in mine], "records": [p.record for p in mine]}

@@ -146,6 +146,25 @@ class World:
                 told.add(person.did)
         return post
 
+    def put(self, author: Person, rkey: str, record: dict[str, Any], now: float) -> Post:
+        """The record of a key in the author's repository, made or replaced; who it concerns is told once."""
+        uri = f"at://{author.did}/{POST}/{rkey}"
+        features = [f for facet in record.get("facets", []) for f in facet["features"]]
+        tags = {f["tag"].lower() for f in features if "tag" in f}
+        if uri in self.posts:
+            self.posts[uri].record, self.posts[uri].tags = record, tags
+            return self.posts[uri]
+        self._made += 1
+        written = datetime.fromisoformat(record["createdAt"]).timestamp()
+        post = self.posts[uri] = Post(self._made, author, uri, written, now, record, tags)
+        parent = self.posts.get(record.get("reply", {}).get("parent", {}).get("uri", ""))
+        told = {author.did}
+        for person in self._above(parent):
+            if person.did not in told:
+                self.notices.append(Notice(person, post, "reply"))
+                told.add(person.did)
+        return post
+
     def delete(self, post: Post) -> None:
         """Take a post away, with what it told."""
         del self.posts[post.uri]

@@ -37,6 +37,7 @@ class Call:
     query: Mapping[str, list[str]]
     body: Any
     token: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     quirk: str = ""
 
     def one(self, name: str, default: str = "") -> str:
@@ -141,7 +142,9 @@ class JsonApi:
                 raise ApiError(400, "InvalidRequest", f"Unknown parameters: {', '.join(sorted(unknown))}")
             quirk = rule.kind if rule is not None else ""
             body = json.loads(raw) if raw.strip() else {}
-            done = endpoint.handler(Call(path=path, query=query, body=body, token=token, quirk=quirk))
+            done = endpoint.handler(
+                Call(path=path, query=query, body=body, token=token, headers=request.headers, quirk=quirk)
+            )
         except ApiError as error:
             return self._error(error, headers)
         return _json(done.body, 200, {**headers, **done.headers})

@@ -12,11 +12,15 @@ from demo.common.clock import Clock
 from demo.common.faults import FaultBook
 from demo.common.json_api import Answered, ApiError, Call, Endpoint
 from demo.common.web import ControlError, Fields
+from demo.mastodon.publish import Publisher
 from demo.mastodon.statuses import HOST, Notice, Person, Status, World
 
 LIMIT = (300, 300.0)
 PAGING = "max_id since_id min_id limit "
-SCOPES = ("read:accounts", "read:notifications", "read:statuses")
+POSTS_LIMIT = (300, 10_800.0)
+"""Posts of an account in three hours (Mastodon, lib/rate_limiter.rb)."""
+
+SCOPES = ("read:accounts", "read:notifications", "read:statuses", "write:statuses")
 
 
 class Mastodon:
@@ -35,10 +39,14 @@ class Mastodon:
             self._endpoint("statuses", "/api/v1/statuses", self.several, "id[]"),
             self._endpoint("status", r"/api/v1/statuses/(?P<id>\d+)", self.one),
             self._endpoint("context", r"/api/v1/statuses/(?P<id>\d+)/context", self.context),
-        ]
+            Endpoint(
+                name="post", verb="POST", path=re.compile("/api/v1/statuses"), handler=self.publish,
+                limit=POSTS_LIMIT, limited_as="posts",
+            ),
+        ]  # fmt: skip
         self.controls: dict[str, Callable[[Fields], Any]] = {
             "accounts": self.make_account, "deliver": self.deliver, "delete": self.delete,
-            "revoke": self.revoke,
+            "revoke": self.revoke, "written": self.written,
         }  # fmt: skip
         self.reset()
 
@@ -54,6 +62,7 @@ class Mastodon:
         self.world = World()
         self.tokens: dict[str, tuple[Person, tuple[str, ...]]] = {}
         self.labels: dict[str, int] = {}
+        self.publisher = Publisher(self.world)
 
     def error_body(self, error: ApiError) -> Any:
         """Mastodon's error: one sentence."""
@@ -71,7 +80,7 @@ class Mastodon:
         if call.token not in self.tokens:
             raise ApiError(401, "The access token is invalid")
         person, scopes = self.tokens[call.token]
-        if scope not in scopes and "read" not in scopes:
+        if scope not in scopes and scope.partition(":")[0] not in scopes:
             raise ApiError(403, "This action is outside the authorized scopes")
         return person
 
@@ -111,6 +120,11 @@ class Mastodon:
     def one(self, call: Call) -> Answered:
         """One status."""
         return Answered(body=self._status(call).view())
+
+    def publish(self, call: Call) -> Answered:
+        """A new status."""
+        author = self._caller(call, "write:statuses")
+        return Answered(body=self.publisher.publish(author, call, self.clock.now()).view())
 
     def context(self, call: Call) -> Answered:
         """What is above a status. What is below is left out: readers of one account do not ask for it."""
@@ -201,3 +215,11 @@ class Mastodon:
     def revoke(self, fields: Fields) -> Any:
         """Make a token worthless."""
         return {"revoked": self.tokens.pop(fields.text("token"), None) is not None}
+
+    def written(self, fields: Fields) -> Any:
+        """What an account has published, oldest first."""
+        acct = fields.text("author")
+        mine = sorted(
+            (s for s in self.world.statuses.values() if s.author.acct == acct), key=lambda s: s.number
+        )
+        return {"texts": [s.text for s in mine], "statuses": [s.view() for s in mine]}

@@ -38,13 +38,24 @@ _GMAIL = {
 }
 
 
-def _social(source: str, name: str, *, login: str, secret: str, example: str) -> dict[str, Any]:
-    """The form of a social network: who we are there, and one secret."""
+_X_WRITING = {
+    "consumer_key": _field("Consumer key", "To reply from here: API key of the app, with read and write permission"),
+    "consumer_secret": _field("Consumer secret", "Belongs to the consumer key", secret=True),
+    "access_token": _field("Access token", "Of the account itself, made for this app", secret=True),
+    "access_token_secret": _field("Access token secret", "Belongs to the access token", secret=True),
+    "user_token": _field("User token (OAuth 2.0)", "Instead of the four keys; ends after two hours", secret=True),
+}  # fmt: skip
+
+
+def _social(
+    source: str, name: str, *, login: str, secret: str, example: str, fields: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The form of a social network: who we are there, one secret, and what else it takes."""
     return {
         "connection-type": source,
         "hook-class-name": f"triage_airflow.hooks.{name}Hook",
         "hook-name": f"{name} (inbox-triage)",
-        "conn-fields": {"api_endpoint": _ENDPOINT},
+        "conn-fields": {**(fields or {}), "api_endpoint": _ENDPOINT},
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port", "host", "extra"],
             "relabeling": {"login": login, "password": secret},
@@ -54,7 +65,7 @@ def _social(source: str, name: str, *, login: str, secret: str, example: str) ->
 
 
 _SOCIAL = [
-    _social("x", "X", login="Handle", secret="Bearer token", example="@brand"),
+    _social("x", "X", login="Handle", secret="Bearer token", example="@brand", fields=_X_WRITING),
     _social("bluesky", "Bluesky", login="Handle", secret="App password", example="@brand.bsky.social"),
     _social(
         "mastodon",

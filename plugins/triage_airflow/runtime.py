@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from triage.config import Account, Settings
     from triage.ops.report import Report
-    from triage.sources.base import Credentials
+    from triage.sources.base import Credentials, Replier
     from triage.sources.gmail_push import Push
 
 MESSAGES = Asset("triage/messages")
@@ -23,6 +23,12 @@ MESSAGES = Asset("triage/messages")
 
 COLLECTED = AssetAlias("triage-collected")
 """Resolves to MESSAGES only when a run gave the next step something to do."""
+
+INCIDENTS = Asset("triage/incident")
+"""Changes whenever an incident opens, gets its name or grows; starts the DAG `respond`."""
+
+NOTICED = AssetAlias("triage-noticed")
+"""Resolves to INCIDENTS only when there is something to hear of."""
 
 LONG = timedelta(seconds=60)
 """What Airflow's own retries cover: three of 20 seconds."""
@@ -63,6 +69,13 @@ def source_of(account: Account, settings: Settings, connection: Connection) -> A
     from triage.ops.sources import for_account
 
     return for_account(connection, account, settings, _credentials(account))
+
+
+def replier_of(account: Account, settings: Settings, connection: Connection) -> Replier:
+    """What writes for one account."""
+    from triage.ops.sources import replier_for
+
+    return replier_for(connection, account, settings, _credentials(account))
 
 
 def push_of(account: Account) -> Push | None:

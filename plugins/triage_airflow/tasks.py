@@ -40,7 +40,10 @@ def classify() -> dict[str, Any]:
         sync_hours(connection, settings.triage.calendar)
         opinions = load_opinions(settings.triage.second_opinion, settings.topics)
         classifier = load_in_force(connection, settings)
-        report = decide(connection, classifier, settings.topics, opinions=opinions)
+        storm = settings.triage
+        report = decide(
+            connection, classifier, settings.topics, opinions=opinions, copies=storm.copies, flood=storm.flood
+        )
         print(report)
         return report.figures()
 
@@ -75,14 +78,16 @@ def audit() -> dict[str, int]:
 
 
 def stall() -> None:
-    """Check that every account is collected."""
+    """Check that every account is collected, and that replies go out."""
     from triage.config import load
+    from triage.ops import reply
     from triage.ops.care import stalled
 
     with task_errors(), database() as connection:
         triage = load().triage
         stalled(connection, accounts=[a.name for a in triage.accounts], after=triage.care.stalled_after)
-        print("stall: every account was collected in time")
+        reply.lying(connection, after=reply.LYING)
+        print("stall: every account was collected in time, and no reply lies unsent")
 
 
 def money() -> None:
@@ -96,14 +101,16 @@ def money() -> None:
 
 
 def upkeep() -> None:
-    """Renew Gmail's promise to push, and drop what the ledger of units no longer needs."""
+    """Renew Gmail's promise to push, drop what the ledger of units no longer needs, go on with fan-outs."""
     from triage.config import load
+    from triage.ops import fanout
     from triage.ops.care import LEDGER_KEPT, renew_watch, tidy
     from triage.ops.sources import limits_of
 
     with task_errors(), database() as connection:
         settings = load()
         print(f"upkeep: {tidy(connection, keep=LEDGER_KEPT)} old rows of the ledger of units dropped")
+        print(f"upkeep: fan-outs {fanout.advance(connection)}")  # whom a colleague held when it was their turn
         for account in settings.triage.accounts:
             if account.push is not None:
                 source = source_of(account, settings, connection)

@@ -46,6 +46,9 @@ class ArrivalTrigger(BaseEventTrigger):
     collects meanwhile.
     """
 
+    purpose = ("arrivals", "collects")
+    """What is looked for, and what the timetable does without us."""
+
     def __init__(self, *, account: str, poll: float, settings: str = "") -> None:
         super().__init__()
         self.account = account
@@ -60,9 +63,14 @@ class ArrivalTrigger(BaseEventTrigger):
             {"account": self.account, "poll": self.poll, "settings": self.settings},
         )
 
+    @staticmethod
+    def make_lane(account: str) -> Lane:
+        """The thread that looks."""
+        return Lane(account)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, fire when the bell rings, pause, for ever."""
-        self._lane = Lane(self.account)
+        self._lane = self.make_lane(self.account)
         bell, failures = Bell(), 0
         while True:
             pause = self.poll
@@ -98,8 +106,9 @@ class ArrivalTrigger(BaseEventTrigger):
             pause = max(pause, error.after.total_seconds())
         what = str(error) if isinstance(error, TriageError) else f"{type(error).__name__}: {error}"
         self.log.warning(
-            "%s: %s; looked for arrivals again in %.0f s, the timetable collects meanwhile",
-            self.account, what.strip(), pause, exc_info=not isinstance(error, TriageError),
+            "%s: %s; looked for %s again in %.0f s, the timetable %s meanwhile",
+            self.account, what.strip(), self.purpose[0], pause, self.purpose[1],
+            exc_info=not isinstance(error, TriageError),
         )  # fmt: skip
         return pause
 

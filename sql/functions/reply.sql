@@ -46,12 +46,17 @@ BEGIN
     RETURN wanted;
 END $$;
 
--- Refuse when a reply to the conversation is under way (but for `mine`): nobody is answered twice.
+-- Refuse when a reply to the conversation is under way (but for `mine`): nobody is answered twice. One whose message has
+-- been settled since, however that came about, is under way no more.
 CREATE OR REPLACE FUNCTION triage.only_reply(id bigint, mine bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     other record;
 BEGIN
+    UPDATE triage.reply r SET state = 'withdrawn', error = 'settled meanwhile', changed_at = clock_timestamp()
+    FROM triage.judge(ARRAY[only_reply.id]) j
+    WHERE r.conversation_id = only_reply.id AND r.state IN ('wanted', 'unknown') AND r.id IS DISTINCT FROM mine
+      AND r.to_message <> ALL (j.open);
     SELECT r.id, r.by AS author, r.state INTO other FROM triage.reply r
     WHERE r.conversation_id = only_reply.id AND r.state IN ('wanted', 'sending', 'unknown') AND r.id IS DISTINCT FROM mine;
     IF FOUND THEN
@@ -135,11 +140,12 @@ BEGIN
     END IF;
     SELECT CASE WHEN m.deleted_at IS NOT NULL THEN 'the message it answers is gone'
                 WHEN told.id IS NOT NULL THEN format('settled meanwhile: %s by %s', told.verb, told.by)
-                ELSE (SELECT format('answered elsewhere meanwhile by %s at %s UTC', coalesce(nullif(o.author_name, ''), o.author),
-                                    to_char(o.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
-                      FROM triage.message o
-                      WHERE o.conversation_id = m.conversation_id AND o.direction = 'outbound' AND o.sent_at > m.sent_at
-                      ORDER BY o.sent_at LIMIT 1) END
+                ELSE coalesce((
+                    SELECT format('answered elsewhere meanwhile by %s at %s UTC', coalesce(nullif(o.author_name, ''), o.author),
+                                  to_char(o.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
+                    FROM triage.message o
+                    WHERE o.conversation_id = m.conversation_id AND o.direction = 'outbound' AND o.sent_at > m.sent_at
+                    ORDER BY o.sent_at LIMIT 1), 'settled meanwhile') END
     INTO settled
     FROM triage.message m
     JOIN triage.judge(ARRAY[due.conversation_id]) j ON m.id <> ALL (j.open)

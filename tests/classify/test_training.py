@@ -29,13 +29,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Letters:
-    """A second reader that knows the first letters of a text, and where they stand."""
+    """An encoder that knows the first letters of a text, and how often they stand there."""
 
-    name = "letters"
+    pace = 1000
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         rows = [[text.lower()[:200].count(c) / 200 for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
         return np.array(rows, np.float32)
+
+
+def letters() -> list[Letters]:
+    return [Letters("letters"), Letters("more letters")]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -44,13 +51,13 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_twice_the_same_bytes_and_it_has_learnt(small: Path, tmp_path: Path, topics: Topics) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
-    settings = train(first, small, Letters)
-    train(second, small, Letters)
-    train(second, small, Letters)
+    settings = train(first, small, letters)
+    train(second, small, letters)
+    train(second, small, letters)
     assert files(first) == files(second)
     assert settings.topics == ["billing", "data_breach", "delivery"]
     assert settings.figures["hands"]["fast"]["macro_f1"] > 0.5
-    assert settings.encoder == "letters"
+    assert settings.encoders == ["letters", "more letters"]
     one, other = load(topics, first), load(topics, second)
     assert one.model == other.model
     found = one.classify([("", "Where is my parcel? The courier never came.", "")])[0]
@@ -60,9 +67,10 @@ def test_twice_the_same_bytes_and_it_has_learnt(small: Path, tmp_path: Path, top
 def test_without_an_encoder_the_fast_model_is_all_there_is(
     small: Path, tmp_path: Path, topics: Topics
 ) -> None:
-    settings = train(tmp_path / "one", small, lambda: None)
-    assert settings.encoder == ""
+    settings = train(tmp_path / "one", small, list)
+    assert settings.encoders == []
     assert {how: list(found) for how, found in settings.figures.items()} == {
+        "shifts": ["fast"],
         "hands": ["fast"],
         "folds": ["fast"],
     }

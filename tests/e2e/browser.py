@@ -15,9 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser, Page, expect
+
 from demo import airflow
 from demo.postgres import free_port
+from tests.builders import table
+from tests.e2e.live import eventually
 from tests.plugins.page_kit import connection_json
+from triage.store import db
 
 USERS = {"ana": "user", "bob": "op", "vic": "viewer"}
 FLAGS = [
@@ -126,3 +131,28 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False
+
+
+def opened(live: Site, browser: Browser, user: str, **options: Any) -> Iterator[Page]:
+    """The queue before that user, its figures read; the window is closed at the end."""
+    context = live.context(browser, user, **options)
+    page = context.new_page()
+    page.goto(live.page)
+    expect(page.locator("#numbers .figures")).to_be_visible()
+    yield page
+    context.close()
+
+
+def rows(live: Site, sql: str, *values: Any) -> list[dict[str, Any]]:
+    with db.connect(live.dsn) as connection:
+        return table(connection, sql, *values)
+
+
+def done(live: Site, conversation: int, verb: str) -> None:
+    """Wait until the audit log says that ana did it, and last."""
+    sql = "SELECT verb, by FROM triage.audit WHERE conversation_id = %s ORDER BY id DESC LIMIT 1"
+    eventually(lambda: rows(live, sql, conversation) == [{"verb": verb, "by": "ana"}], f"{verb} by ana", 15)
+
+
+def first_of(page: Page) -> int:
+    return int(page.locator(".row").first.get_attribute("data-id") or 0)

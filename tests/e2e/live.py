@@ -32,13 +32,15 @@ class Demo:
     ui: int = field(default_factory=free_port)
     gmail: int = field(default_factory=free_port)
     x: int = field(default_factory=free_port)
+    smtp: int = field(default_factory=free_port)
     printed: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
 
     def start(self, *arguments: str) -> None:
         """Start it; its lines are collected in `printed`."""
-        ports = ["--port", str(self.ui), "--gmail-port", str(self.gmail), "--x-port", str(self.x)]
+        ports = ["--port", str(self.ui), "--gmail-port", str(self.gmail), "--x-port", str(self.x),
+                 "--mail-port", str(self.smtp)]  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "demo", "--state", str(self.state), *ports, *arguments],
             cwd=CHECKOUT,

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from demo.postgres import Postgres
-from tests.builders import decision, message, table
-from tests.conftest import administer
-from tests.e2e.browser import FLAGS, Site, chromium, site
+from tests.builders import decision, message
+from tests.e2e.browser import Site, done, first_of, opened, rows
 from tests.e2e.live import eventually
-from tests.e2e.scenes import fill
 from tests.plugins.page_kit import PAYLOADS, store
 from triage.store import db
 
@@ -27,71 +21,13 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(enc
 SMALL = {"width": 1000, "height": 620}
 ACTIONS = [
     ("claim", "c", "", "Claim"),
+    ("reply", "w", "We are sorry.", "Send"),
     ("answer", "a", "by phone", "Answered elsewhere"),
     ("dismiss", "d", "spam", "Dismiss"),
     ("relabel", "t", "billing", "Change topic"),
     ("snooze", "s", "4", "Snooze"),
     ("note", "n", "will call at five", "Note"),
 ]
-
-
-@pytest.fixture(scope="module")
-def live(postgres: Postgres, module_dsn: str) -> Iterator[Site]:
-    home = Path(tempfile.mkdtemp(prefix="triage-page-"))
-    administer(postgres, "CREATE DATABASE page_airflow")
-    try:
-        with site(home, module_dsn, postgres.dsn("page_airflow")) as running:
-            yield running
-    finally:
-        administer(postgres, "DROP DATABASE page_airflow WITH (FORCE)")
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def ids(live: Site) -> list[int]:
-    """The conversations of a fresh scene."""
-    with db.connect(live.dsn) as connection:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("TRUNCATE triage.conversation, triage.message, triage.unanswered_queue CASCADE")
-        return fill(connection)
-
-
-@pytest.fixture
-def ana(live: Site, browser: Browser, ids: list[int]) -> Iterator[Page]:
-    """A responder before the queue."""
-    yield from _at(live, browser, "ana")
-
-
-def _at(live: Site, browser: Browser, user: str, **options: Any) -> Iterator[Page]:
-    context = live.context(browser, user, **options)
-    page = context.new_page()
-    page.goto(live.page)
-    expect(page.locator("#numbers .figures")).to_be_visible()
-    yield page
-    context.close()
-
-
-def rows(live: Site, sql: str, *values: Any) -> list[dict[str, Any]]:
-    with db.connect(live.dsn) as connection:
-        return table(connection, sql, *values)
-
-
-def done(live: Site, conversation: int, verb: str) -> None:
-    """Wait until the audit log says that ana did it, and last."""
-    sql = "SELECT verb, by FROM triage.audit WHERE conversation_id = %s ORDER BY id DESC LIMIT 1"
-    eventually(lambda: rows(live, sql, conversation) == [{"verb": verb, "by": "ana"}], f"{verb} by ana", 15)
-
-
-def first_of(page: Page) -> int:
-    return int(page.locator(".row").first.get_attribute("data-id") or 0)
 
 
 def test_nobody_sees_it_without_logging_in(live: Site) -> None:
@@ -104,10 +40,10 @@ def test_the_navigation_of_airflow_leads_to_it(live: Site, browser: Browser, ids
     page = context.new_page()
     page.goto(live.url)
     page.get_by_text("Browse", exact=True).click()
-    with context.expect_page() as opened:
+    with context.expect_page() as shown:
         page.get_by_role("menuitem", name="Queue").click()
-    expect(opened.value.locator("h1")).to_have_text("Queue")
-    assert opened.value.url == live.page
+    expect(shown.value.locator("h1")).to_have_text("Queue")
+    assert shown.value.url == live.page
     context.close()
 
 
@@ -116,7 +52,11 @@ def test_by_keyboard(live: Site, ana: Page, verb: str, key: str, word: str, name
     first = first_of(ana)
     ana.keyboard.press("j")
     ana.keyboard.press(key)
-    if word:
+    if verb == "reply":
+        expect(ana.locator("#reply-text")).to_be_focused()
+        ana.keyboard.type(word)
+        ana.keyboard.press("Control+Enter")
+    elif word:
         field = ana.locator(f"#word-{verb}")
         expect(field).to_be_focused()
         if verb in ("relabel", "snooze"):
@@ -128,7 +68,8 @@ def test_by_keyboard(live: Site, ana: Page, verb: str, key: str, word: str, name
             ana.keyboard.press("Tab")
         ana.keyboard.press("Enter")
     done(live, first, verb)
-    expect(ana.locator("#said")).to_contain_text("1 done")
+    told = "waits to be sent" if verb == "reply" else "1 done"
+    expect(ana.locator("#said")).to_contain_text(told)
 
 
 @pytest.mark.parametrize(("verb", "key", "word", "name"), ACTIONS)
@@ -136,7 +77,7 @@ def test_by_mouse(live: Site, ana: Page, verb: str, key: str, word: str, name: s
     first = first_of(ana)
     ana.locator(".row > a").first.click()
     ana.locator(f"#acts button[data-verb={verb}]").click()
-    dialog = ana.locator(f"#ask-{verb}")
+    dialog = ana.locator("#reply" if verb == "reply" else f"#ask-{verb}")
     if word in ("by phone", "spam"):
         dialog.get_by_role("button", name=word).click()
     elif verb in ("relabel", "snooze"):
@@ -148,9 +89,16 @@ def test_by_mouse(live: Site, ana: Page, verb: str, key: str, word: str, name: s
     done(live, first, verb)
 
 
-def test_release_by_keyboard_and_by_mouse(live: Site, ana: Page) -> None:
+def test_prolonging_and_releasing_by_keyboard_and_by_mouse(live: Site, ana: Page) -> None:
     first = first_of(ana)
     ana.keyboard.press("j")
+    ana.keyboard.press("c")
+    expect(ana.locator(".row .held.me")).to_have_count(1)
+    ana.keyboard.press("p")
+    done(live, first, "renew")
+    ana.locator("#acts button[data-verb=renew]").click()
+    twice = "SELECT FROM triage.audit WHERE verb = 'renew'"
+    eventually(lambda: len(rows(live, twice)) == 2, "renewed twice", 15)
     for release in (lambda: ana.keyboard.press("r"), ana.locator("#acts button[data-verb=release]").click):
         ana.keyboard.press("c")
         expect(ana.locator(".row .held.me")).to_have_count(1)
@@ -207,7 +155,7 @@ def test_the_next_ten(live: Site, ana: Page) -> None:
 
 
 def test_two_browsers_race_for_one(live: Site, browser: Browser, ana: Page, ids: list[int]) -> None:
-    bobs = _at(live, browser, "bob")
+    bobs = opened(live, browser, "bob")
     bob = next(bobs)
     for page in (ana, bob):
         page.goto(f"{live.page}?c={ids[4]}")
@@ -242,7 +190,7 @@ def test_it_stays_fresh_without_losing_its_place(live: Site, ana: Page, ids: lis
 
 
 def test_a_viewer_reads_and_cannot_act(live: Site, browser: Browser, ids: list[int]) -> None:
-    pages = _at(live, browser, "vic")
+    pages = opened(live, browser, "vic")
     vic = next(pages)
     expect(vic.locator(".row")).to_have_count(8)
     assert vic.locator("#acts, #next, .pick").count() == 0
@@ -303,7 +251,7 @@ def test_everybody_can_read_it(
 ) -> None:
     """axe-core on list, conversation and dialogs; 640 is 1280 at 200 %; nothing is wider than the window."""
     size = {"width": width, "height": 800}
-    pages = _at(live, browser, "ana", viewport=size, color_scheme=scheme, **axe_context)
+    pages = opened(live, browser, "ana", viewport=size, color_scheme=scheme, **axe_context)
     page = next(pages)
     wide = "document.documentElement.scrollWidth"
     assert violations(page) == []
@@ -324,7 +272,7 @@ def axe_context() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "opened"),
+    ("name", "options", "reading"),
     [
         ("queue-list", {"viewport": SMALL}, False),
         ("queue-conversation", {"viewport": SMALL}, True),
@@ -339,13 +287,13 @@ def test_pictures(
     tmp_path: Path,
     name: str,
     options: dict[str, Any],
-    opened: bool,
+    reading: bool,
 ) -> None:
     """The pictures of docs/responders.md; PICTURES=docs/img keeps them."""
     folder = Path(os.environ.get("PICTURES") or tmp_path)
-    pages = _at(live, browser, "ana", **options)
+    pages = opened(live, browser, "ana", **options)
     page = next(pages)
-    if opened:
+    if reading:
         page.locator(f'.row[data-id="{ids[0]}"] > a').first.click()
         expect(page.locator(".messages mark").first).to_be_visible()
         page.evaluate("document.activeElement.blur()")

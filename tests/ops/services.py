@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,22 @@ def triage_yaml(**accounts: str) -> str:
     quota: dict[str, Any] = {source: {"prices": PRICES.get(source, {})} for source in ADDRESSES}
     limits = {"gmail": {"units_per_minute": 6000}, "x": {"dollars_per_day": 10}}
     quota = {source: {**held, **limits.get(source, {})} for source, held in quota.items()}
-    return json.dumps({"version": 1, "accounts": listed, "quota": quota})
+    firm = {"brand": "Volmera", "hub": {"address": "https://volmera.example/help/", "target": "hub"}}
+    told = {"crisis": {"kind": "apprise", "connection": "apprise_crisis", "alarms": True, "incidents": True}}
+    return json.dumps({"version": 1, **firm, "accounts": listed, "quota": quota, "notify": told})
 
 
 def desk_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration folder with topics, and no Airflow: what a command finds where it runs."""
+    """A configuration folder with topics and plans, and no Airflow: what a command finds where it runs."""
     (folder / "topics.yaml").write_text((ROOT / "config" / "topics.yaml").read_text())
+    (folder / "plan").mkdir()
+    for shipped in (ROOT / "config" / "plan").glob("*.md"):
+        text = shipped.read_text(encoding="utf-8").replace('name: ""', "name: Ana Roy")
+        text = re.sub(r"reviewed_on: .*", f"reviewed_on: {datetime.now(UTC):%Y-%m-%d}", text)
+        (folder / "plan" / shipped.name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("TRIAGE_CONFIG", str(folder))
+    held = {"conn_type": "apprise", "extra": {"config": [{"path": "json://phones.example"}]}}
+    monkeypatch.setenv("AIRFLOW_CONN_APPRISE_CRISIS", json.dumps(held))
     monkeypatch.delenv("AIRFLOW_HOME", raising=False)
     monkeypatch.setenv("HOME", str(folder))
     return folder
@@ -83,6 +94,21 @@ class Services:
         login = {"gmail": CARE, "mastodon": "https://mastodon.example"}.get(source, ADDRESSES[source][0])
         return Credentials(login=login, password="" if source == "gmail" else f"s3cret-{source}", extra=extra)
 
+    def open_account(self, source: str) -> None:
+        """Make our account there."""
+        path, account = {
+            "gmail": ("mailboxes", {"address": CARE}),
+            "x": ("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["s3cret-x"]}),
+            "bluesky": ("accounts", {"handle": "volmera.example", "password": "s3cret-bluesky"}),
+            "mastodon": ("accounts", {"acct": "volmera", "name": "Volmera", "token": "s3cret-mastodon"}),
+        }[source]
+        getattr(self, source).control(path, account)
+
+    def begin_again(self, source: str) -> None:
+        """Back to an empty service with our account."""
+        getattr(self, source).control("reset", {})
+        self.open_account(source)
+
     def settings(self, source: str) -> SourceSettings:
         """The account as triage.yaml would have it."""
         return SourceSettings(account="care", addresses=ADDRESSES[source], prices=PRICES.get(source, {}))
@@ -97,11 +123,10 @@ def serving() -> Iterator[Services]:
         demo.bluesky.serve() as bluesky,
         demo.mastodon.serve() as mastodon,
     ):
-        gmail.control("mailboxes", {"address": CARE})
-        x.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["s3cret-x"]})
-        bluesky.control("accounts", {"handle": "volmera.example", "password": "s3cret-bluesky"})
-        mastodon.control("accounts", {"acct": "volmera", "name": "Volmera", "token": "s3cret-mastodon"})
-        yield Services(gmail=gmail, x=x, bluesky=bluesky, mastodon=mastodon)
+        services = Services(gmail=gmail, x=x, bluesky=bluesky, mastodon=mastodon)
+        for source in ADDRESSES:
+            services.open_account(source)
+        yield services
 
 
 def service_account(token_uri: str) -> tuple[dict[str, str], str]:

@@ -230,6 +230,41 @@ def test_a_social_account_without_a_question(
     assert "volmera" in who(conn_id, source)
 
 
+def test_the_keys_to_write_with_are_kept_and_wrong_ones_refused(
+    services: Services, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {
+        "consumer_key": "ck",
+        "consumer_secret": "cs",
+        "access_token": "1-at",
+        "access_token_secret": "ats",
+    }
+    arguments = [
+        "connect",
+        "x",
+        "--handle",
+        "@volmera",
+        "--secret-file",
+        str(desk / "x"),
+        "--api-endpoint",
+        services.x.url,
+    ]
+    arguments += ["--write-keys", str(desk / "keys.json"), "--file", str(desk / "connections.json")]
+    for wrong in (
+        "nothing",
+        "[]",
+        json.dumps({**keys, "access_token": ""}),
+        json.dumps({"consumer_key": "ck"}),
+    ):
+        (desk / "keys.json").write_text(wrong)
+        assert cli.main(arguments) == 2
+        assert "the file does not hold consumer_key" in capsys.readouterr().err
+    (desk / "keys.json").write_text(json.dumps(keys))
+    assert cli.main(arguments) == 0
+    (value,) = json.loads((desk / "connections.json").read_text()).values()
+    assert keys.items() <= json.loads(value["extra"]).items()
+
+
 def test_the_lines_for_the_configuration_can_be_used_as_they_are(
     services: Services, desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,8 +122,12 @@ def mock() -> Iterator[Server]:
         yield running
 
 
-def test_mastodon_makes_an_application_and_takes_the_code(mock: Server, desk: Path) -> None:
-    terminal = Terminal("mastodon", "fedi", "--server", mock.url, "--file", str(desk / "connections.json"))
+@pytest.mark.parametrize("replies", [False, True], ids=["reading", "replying"])
+def test_mastodon_makes_an_application_and_takes_the_code(mock: Server, desk: Path, replies: bool) -> None:
+    asked = ["--replies"] if replies else []
+    terminal = Terminal(
+        "mastodon", "fedi", "--server", mock.url, "--file", str(desk / "connections.json"), *asked
+    )
     terminal.read("have an application made), not shown: ")
     terminal.type("")
     shown = terminal.read("The code it shows: ")
@@ -133,9 +137,8 @@ def test_mastodon_makes_an_application_and_takes_the_code(mock: Server, desk: Pa
     answer = requests.post(f"{mock.url}/oauth/authorize", data=form, timeout=10).text
     terminal.type(re.findall(r"code: ([^<]+)<", answer)[0])
     assert terminal.status() == 0, terminal.shown
-    assert {"scope": ["read:accounts read:notifications read:statuses"]}.items() <= parse_qs(
-        urlsplit(url).query
-    ).items()
+    scopes = "read:accounts read:notifications read:statuses" + " write:statuses" * replies
+    assert parse_qs(urlsplit(url).query)["scope"] == [scopes]
     for right in ("read:notifications", "read:statuses"):
         assert re.search(rf"✓\S*\s+{right}", re.sub(r"\x1b\[[0-9;]*m", "", terminal.shown))
     held = json.loads((desk / "connections.json").read_text())["mastodon_fedi"]

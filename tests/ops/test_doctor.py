@@ -81,6 +81,19 @@ def test_all_is_well(run: Run, dsn: str, connection: Connection, login: Callable
         assert quota.used(connection, "brand")[0] == 10000
 
 
+def test_a_plan_that_is_stale_and_a_hub_that_cannot_be_written_are_told(
+    run: Run, dsn: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan" / "billing.md"
+    path.write_text(re.sub(r"reviewed_on: .*", "reviewed_on: 2026-01-01", path.read_text(encoding="utf-8")))
+    (tmp_path / "plan" / "delivery.md").unlink()
+    (tmp_path / "triage.yaml").write_text(triage_yaml(care="gmail").replace('"hub"}', '"nowhere://hub"}'))
+    status, found = run(dsn)
+    assert status == 1
+    assert found["", "plan"].text == "not reviewed for over 90 days: billing"
+    assert "Protocol not known: nowhere" in found["", "hub"].text
+
+
 def test_an_empty_database_is_told_and_the_accounts_are_checked_all_the_same(
     run: Run, empty_dsn: str
 ) -> None:

@@ -61,7 +61,7 @@ def connection(login: Callable[..., str]) -> Iterator[Connection]:
 @pytest.fixture
 def where(small: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
     monkeypatch.setenv(models.CACHE_VARIABLE, str(cache))
-    yield School(base=MODEL, corpus=small, encoder=None, folder=cache, topics=SETTINGS.topics)
+    yield School(base=MODEL, corpus=small, encoders=(), folder=cache, topics=SETTINGS.topics)
     for folder in cache.glob("model-*"):
         shutil.rmtree(folder)
 

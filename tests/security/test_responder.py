@@ -31,6 +31,7 @@ ATTEMPTS = {
     "read the quota ledger": ("SELECT * FROM triage.quota_use", NO_RIGHT),
     "read corrections": ("SELECT * FROM triage.correction", NO_RIGHT),
     "read quarantined mail": ("SELECT raw FROM triage.quarantine", NO_RIGHT),
+    "read what colleagues were told": ("SELECT text FROM triage.notice", NO_RIGHT),
     "read the audit log past its function": ("SELECT * FROM triage.audit", NO_RIGHT),
     "read replies of others": ("SELECT text FROM triage.reply", NO_RIGHT),
     "read each one's waiting time of all": ("SELECT * FROM triage.spell", NO_RIGHT),
@@ -57,6 +58,13 @@ ATTEMPTS = {
     "renew on another account": ("SELECT triage.renew({other})", NOT_THERE),
     "take one of another account": ("SELECT triage.take({other})", NOT_THERE),
     "note on another account": ("SELECT triage.note({other}, 'seen')", NOT_THERE),
+    "reply on another account": ("SELECT triage.reply({other}, 'Hello')", NOT_THERE),
+    "what is written on another account": ("SELECT * FROM triage.replies WHERE account = 'volmera_x'", None),
+    "take back a reply of another account": (
+        "SELECT triage.withdraw((SELECT max(id) FROM triage.replies WHERE account = 'volmera_x'))", "TR002"),
+    "send again what another account wrote": ("SELECT triage.resend(1)", "TR002"),
+    "say that a reply went out": ("SELECT triage.reply_sent(1, 'n', 'u')", NO_RIGHT),
+    "hand a reply over past the sender": ("SELECT triage.start_reply(1, 0)", NO_RIGHT),
     "put somebody aside for ever": ("SELECT triage.snooze({own}, 'infinity')", "TR004"),
     "grant oneself the account": ("INSERT INTO triage.access VALUES ('volmera_x', 'ana')", NO_RIGHT),
     "open the account to all": ("DELETE FROM triage.access", NO_RIGHT),
@@ -231,7 +239,11 @@ def test_the_command_grants_lists_and_revokes(
     assert "care       every responder" in shown
     with closing(psycopg2.connect(dsn)) as session:
         assert len(db.rows(session, "SELECT * FROM triage.unanswered_queue")) == 2
-    assert main(["access", "revoke", "volmera_x", "berta", *own]) == 0
+    assert main(["access", "revoke", "volmera_x", "berta", *own]) == 2
+    assert "every responder serves the account" in capsys.readouterr().err
+    with closing(psycopg2.connect(_address(inbox))) as session:
+        assert db.rows(session, "SELECT role FROM triage.access") == [{"role": "berta"}]
+    assert main(["access", "revoke", "volmera_x", "berta", "--yes", *own]) == 0
     assert "every responder serves volmera_x now" in capsys.readouterr().out
 
 

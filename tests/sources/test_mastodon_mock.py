@@ -16,9 +16,11 @@ from sqlalchemy import delete
 from demo.common.serving import Server
 from tests.sources.contract import SourceContract, collect
 from tests.sources.social_store import Stored
-from triage.core.types import Direction
-from triage.sources.base import Credentials, Source, SourceSettings
+from triage.core.errors import Declined
+from triage.core.types import Direction, Reply
+from triage.sources.base import Credentials, Source, SourceSettings, utc_now
 from triage.sources.mastodon import MastodonSource
+from triage.sources.mastodon_send import MastodonReplier
 
 PEOPLE = ("volmera", "volmera_new", "ada", "bob", "eve")
 MENTIONS = "/api/v1/notifications"
@@ -173,3 +175,26 @@ def test_a_deleted_status_is_told(mock: tuple[Server, Blemish]) -> None:
     collect(harness, collected)
     assert collected.deleted == [lost]
     assert kept in collected.messages
+
+
+def test_a_reply_is_one_post_however_often_it_is_sent(mock: tuple[Server, Blemish]) -> None:
+    harness = MockHarness(*mock)
+    asked = harness.post("ada", "@volmera mine is broken", visibility="unlisted", spoiler_text="Mixer")
+    replier = MastodonReplier(
+        SourceSettings(account="brand", addresses=("@volmera",)),
+        Credentials(password="volmera-token", extra={"api_endpoint": harness.server.url}),
+    )
+    reply = Reply(
+        key="k" * 32, number=1, wanted_at=utc_now(), text="Sorry! We are on it.", to=asked, lang="en"
+    )
+    assert replier.find(reply) is None
+    first = replier.send(reply)
+    assert replier.send(reply) == first == replier.find(reply)
+    found = collect(harness).messages
+    ours = [m for m in found.values() if m.direction is Direction.OUTBOUND]
+    assert [m.key.native_id for m in ours] == [first.native_id]
+    assert ours[0].conversation == found[asked].conversation
+    assert (ours[0].extra["visibility"], ours[0].subject) == ("unlisted", "Mixer")
+    assert ours[0].text.endswith("Sorry! We are on it.")
+    with pytest.raises(Declined, match="422"):
+        replier.send(Reply(key="l" * 32, number=2, wanted_at=utc_now(), text="a" * 501, to=asked))

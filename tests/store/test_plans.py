@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
 from tests.builders import table
-from triage.store import db, queue
+from triage.store import db
 
 FILL = """
 INSERT INTO triage.conversation (source, account, key)
@@ -76,7 +74,6 @@ QUESTIONS = {
     "known_ids": ("messages", ["%s", "%s"], "text, text[]", "'care', '{1-1,2-1}'", "native_id_key"),
     "lock": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
     "forget": ("conversations", ["%s"], "bigint[]", "'{1,2,3}'", "message_pkey"),
-    "top": ("queue", ["%(topic)s", "%(limit)s"], "text, bigint", "NULL, 20", "unanswered_queue_order"),
 }  # fmt: skip
 
 
@@ -97,63 +94,17 @@ def test_what_waits_is_found_by_its_partial_indexes(full: Connection) -> None:
     assert "Seq Scan on message" not in found
 
 
-PAGES = {
-    "": ({}, "unanswered_queue_order"),
-    "topic": ({"topic": "billing"}, "unanswered_queue_topic"),
-    "language": ({"lang": "de"}, "unanswered_queue_lang"),
-    "channel": ({"source": "x"}, "unanswered_queue_source"),
-    "snoozed": ({"snoozed": True}, "unanswered_queue_snoozed"),
-    "mine": ({"mine": "ana"}, "unanswered_queue_leased"),
-    "cluster": ({"cluster": 7}, "unanswered_queue_cluster"),
-}
-
-SPREAD = """
-UPDATE triage.unanswered_queue SET
-    topic = CASE WHEN conversation_id % 50 = 1 THEN 'billing' ELSE topic END,
-    lang = CASE WHEN conversation_id % 50 = 2 THEN 'de' ELSE lang END,
-    source = CASE WHEN conversation_id % 50 = 3 THEN 'x' ELSE source END,
-    snoozed_until = CASE WHEN conversation_id % 50 = 4 THEN now() + interval '1 day' END,
-    claimed_by = CASE WHEN conversation_id % 50 = 5 THEN 'ana' END,
-    lease_until = CASE WHEN conversation_id % 50 = 5 THEN now() + interval '1 hour' END,
-    cluster = CASE WHEN conversation_id % 10 = 0 THEN conversation_id / 100 END
-"""
-
-
-class _Explained(RealDictCursor):
-    def execute(self, query: str, vars: object = None) -> None:
-        super().execute("EXPLAIN " + query, vars)
-
-
-class Explaining(Connection):
-    """A connection that gives the plan of whatever is asked."""
-
-    def cursor(self, *_: object, **__: object) -> _Explained:
-        return super().cursor(cursor_factory=_Explained)
-
-
-@pytest.mark.parametrize("what", PAGES)
-def test_a_page_is_found_by_an_index_whatever_is_asked_for(full: Connection, dsn: str, what: str) -> None:
-    """Also where each row is looked up in its cluster: that must not walk the queue for every row."""
-    db.execute(full, SPREAD)
-    db.execute(full, "VACUUM ANALYZE triage.unanswered_queue")
-    wanted, index = PAGES[what]
-    with closing(Explaining(dsn)) as asking:
-        found = "\n".join(
-            next(iter(r.values())) for r in queue.page(asking, queue.Wanted(**wanted), limit=20)
-        )
-    assert index in found
-    assert "Seq Scan on unanswered_queue" not in found
-
-
 def test_claiming_walks_only_what_is_free(full: Connection) -> None:
     """The function is made not to sort: with statistics or without."""
     (made,) = table(full, "SELECT prosrc, proconfig FROM pg_proc WHERE oid = 'triage.claim'::regproc")
     assert "enable_sort=off" in made["proconfig"]
-    chosen = made["prosrc"].split("WITH chosen AS (")[1].split("),\n    noted")[0]
+    chosen = made["prosrc"].split("mine := ARRAY(")[2].split(");")[0]
     for name, value in (("served", "'{care}'"), ("of_topic", "NULL"), ("in_lang", "NULL")):
         chosen = chosen.replace(f"{name} IS", f"{value} IS").replace(f"({name})", f"({value})")
     chosen = (
-        chosen.replace("= of_topic", "= NULL").replace("= in_lang", "= NULL").replace("greatest(n, 0)", "10")
+        chosen.replace("= of_topic", "= NULL")
+        .replace("= in_lang", "= NULL")
+        .replace("LIMIT wanted", "LIMIT 10")
     )
     found = "\n".join(next(iter(r.values())) for r in table(full, f"EXPLAIN {chosen}"))
     assert "unanswered_queue_free" in found

@@ -14,17 +14,20 @@ Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 CERTAIN = 0.95
-"""Chance from which the fast model's decision is not read again, even when there is time."""
+"""Chance from which a decision is not read again, even when there is time."""
 
-PRECISION, PRECISION_SEVERE = 0.95, 0.90
+PRECISION, PRECISION_SEVERE = 0.91, 0.88
 """Held-out precision that decisions for a topic must reach; severity 1 asks for less: it prefers recall.
 
-Both are far above what a decision in daily work needs, for messages from elsewhere are further from the corpus than
-its own folds are from one another: what goes wrong once there goes wrong two or three times here.
+Both are above what a decision in daily work needs (0.85), for messages from elsewhere are further from the corpus
+than its own parts are from one another.
 """
 
-LOWEST, HIGHEST = 0.30, 0.95
-"""Bounds of a threshold. The upper one also stands where the folds never showed the wanted precision."""
+PRIOR = 100
+"""Decisions of all topics together that stand beside a topic's own, so that few of its own prove little."""
+
+LEVELS = np.round(np.arange(0.30, 0.96, 0.01), 2)
+"""Chances that may be a threshold. The last also stands where the held-out messages never showed the precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,71 +48,43 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Calibration of both readers, and what the held-out messages would have got: chances, and who is sure.
+    """Calibration of every reader, and what held-out messages would have got: chances, and who is sure.
 
-    In the cascade a message that the fast model is not certain of has the chances of both readers together.
+    What a reader says is what stands after it: a message of which one before it is certain keeps those chances.
     """
 
-    fast: Stage
-    second: Stage
-    fast_chances: Array
-    fast_sure: Flags
-    cascade_chances: Array | None = None
-    cascade_sure: Flags | None = None
+    stages: list[Stage]
+    chances: list[Array]
+    sure: list[Flags]
 
 
 def judge(
-    fast: Floats, both: Floats | None, topics: Sequence[str], truth: npt.NDArray[np.str_], severe: set[str]
+    scores: Sequence[Floats], topics: Sequence[str], truth: npt.NDArray[np.str_], severe: set[str]
 ) -> Judged:
-    """Calibrate on held-out scores of the fast model, and of both readers together if there is a second.
-
-    The second reader decides all that the fast one is not certain of; together they must be as precise as wanted.
-    """
+    """Calibrate on held-out raw scores of every reader, the fast model's first."""
     right = np.searchsorted(np.array(topics), truth)
-    first = _stage(fast, right)
-    chances = first.chances(fast)
-    first = replace(first, threshold=thresholds(chances, topics, truth, severe))
-    sure = _sure(chances, first)
-    if both is None:
-        return Judged(fast=first, second=first, fast_chances=chances, fast_sure=sure)
-    second = _stage(both, right)
-    joined, certain = _joined(chances, sure, second.chances(both))
-    second = replace(second, threshold=thresholds(joined, topics, truth, severe, certain))
-    return Judged(
-        fast=first,
-        second=second,
-        fast_chances=chances,
-        fast_sure=sure,
-        cascade_chances=joined,
-        cascade_sure=certain | _sure(joined, second),
-    )
+    stages: list[Stage] = []
+    for number, raw in enumerate(scores):
+        sharpness, offset = soften(raw, right)
+        stages.append(Stage(sharpness=sharpness, offset=offset, threshold=[]))
+        said = read(stages, scores[: number + 1]).chances[-1]
+        stages[-1] = replace(stages[-1], threshold=thresholds(said, topics, truth, severe))
+    return read(stages, scores)
 
 
-def again(judged: Judged, fast: Floats, both: Floats | None) -> Judged:
-    """The same calibration on other held-out scores of the same messages."""
-    chances = judged.fast.chances(fast)
-    sure = _sure(chances, judged.fast)
-    found = replace(judged, fast_chances=chances, fast_sure=sure)
-    if both is None:
-        return found
-    joined, certain = _joined(chances, sure, judged.second.chances(both))
-    return replace(found, cascade_chances=joined, cascade_sure=certain | _sure(joined, judged.second))
-
-
-def _joined(fast: Array, sure: Flags, second: Array) -> tuple[Array, Flags]:
-    """What the cascade says: the fast reader where it is certain, else both; and where it is certain."""
-    certain = sure & (fast.max(axis=1) >= CERTAIN)
-    return np.where(certain[:, None], fast, second), certain
-
-
-def _stage(scores: Floats, right: npt.NDArray[np.intp]) -> Stage:
-    sharpness, offset = soften(scores, right)
-    return Stage(sharpness=sharpness, offset=offset, threshold=[])
-
-
-def _sure(chances: Array, stage: Stage) -> Flags:
-    found: Flags = chances.max(axis=1) >= np.array(stage.threshold)[chances.argmax(axis=1)]
-    return found
+def read(stages: Sequence[Stage], scores: Sequence[Floats]) -> Judged:
+    """What readers with this calibration say of raw scores."""
+    chances: list[Array] = []
+    sure: list[Flags] = []
+    for stage, raw in zip(stages, scores, strict=True):
+        said = stage.chances(raw)
+        if chances:
+            certain = chances[-1].max(axis=1) >= CERTAIN
+            said = np.where(certain[:, None], chances[-1], said)
+        chances.append(said)
+        lowest = np.array(stage.threshold or [1.0] * said.shape[1])
+        sure.append(said.max(axis=1) >= lowest[said.argmax(axis=1)])
+    return Judged(stages=list(stages), chances=chances, sure=sure)
 
 
 def soften(scores: Floats, right: npt.NDArray[np.intp]) -> tuple[float, list[float]]:
@@ -138,39 +113,30 @@ def softmax(raw: Array) -> Array:
 
 
 def thresholds(
-    chances: Array,
-    topics: Sequence[str],
-    truth: npt.NDArray[np.str_],
-    severe: set[str],
-    before: Flags | None = None,
+    chances: Array, topics: Sequence[str], truth: npt.NDArray[np.str_], severe: set[str]
 ) -> list[float]:
     """Per topic: the lowest chance from which decisions for it are precise enough on held-out messages.
 
-    `before` marks messages that are already decided: they count, but are not up for decision again.
+    A topic's precision is shrunk to that of all topics from the same chance.
     """
-    decided = chances.argmax(axis=1)
-    done = np.zeros(len(truth), np.bool_) if before is None else before
+    decided, top = np.array(topics)[chances.argmax(axis=1)], chances.max(axis=1)
+    right = decided == truth
+    hits, count = _from_each_level(top, right), _from_each_level(top, np.ones_like(right))
+    overall = PRIOR * hits / np.maximum(count, 1)
     found = []
-    for number, topic in enumerate(topics):
-        said, right = decided == number, truth == topic
-        start = (int((said & done).sum()), int((said & done & right).sum()))
-        left = said & ~done
+    for topic in topics:
+        mine = decided == topic
+        hits, count = _from_each_level(top[mine], right[mine]), _from_each_level(top[mine], mine[mine])
         wanted = PRECISION_SEVERE if topic in severe else PRECISION
-        found.append(_threshold(chances[left, number], right[left], wanted, *start))
+        short = np.flatnonzero((hits + overall) / (count + PRIOR) < wanted)
+        found.append(float(LEVELS[min(short[-1] + 1, len(LEVELS) - 1) if len(short) else 0]))
     return found
 
 
-def _threshold(chance: Array, right: Flags, wanted: float, count: int, hits: int) -> float:
-    """`count` and `hits`: decisions made before, and how many of them were right.
-
-    One error more than there was is counted, so that few decisions prove nothing.
-    """
-    order = np.argsort(-chance, kind="stable")
-    total = count + np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(hits + np.cumsum(right[order]) >= wanted * (total + 1))
-    if not len(enough):
-        return HIGHEST
-    return round(float(np.clip(chance[order[enough[-1]]], LOWEST, HIGHEST)), 4)
+def _from_each_level(top: Array, flags: Flags) -> Array:
+    """How many of the flagged have at least that chance, for each level."""
+    ranked: Array = np.sort(top[flags])
+    return len(ranked) - np.searchsorted(ranked, LEVELS).astype(np.float64)
 
 
 def reliability(chance: Array, right: Flags, bins: int = 10) -> list[tuple[int, float, float]]:

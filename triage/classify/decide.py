@@ -10,7 +10,11 @@ from triage.classify.language import READ
 from triage.classify.rules import Hit
 from triage.core.types import NOT_CRISIS, UNSURE, DecidedBy, Intent
 
-STAGE_RULE, STAGE_FAST, STAGE_ENCODER = "rule", "fast", "encoder"
+STAGE_RULE, STAGE_FAST, STAGE_LIGHT, STAGE_ENCODER = "rule", "fast", "light", "encoder"
+
+READERS = (STAGE_FAST, STAGE_LIGHT, STAGE_ENCODER)
+"""Who reads, one after the other: the fast model, the light encoder, the deep one."""
+
 STAGE_FAILED = "failed"
 
 INTENT_ORDER = (Intent.URGENT_HELP, Intent.LEGAL, Intent.PRESS, Intent.SPAM, Intent.PRAISE)
@@ -69,7 +73,7 @@ def _severity(taxonomy: Taxonomy, topic: str) -> int:
 
 def ruled_topic(hits: Sequence[Hit], taxonomy: Taxonomy) -> str:
     """The topic that the rules of topics.yaml choose; empty when none hit."""
-    counts = Counter([hit.rule.target for hit in hits if not hit.rule.intent])
+    counts = Counter([hit.rule.target for hit in hits if not hit.rule.intent]) if hits else None
     if not counts:
         return ""
     order = list(taxonomy.severity)

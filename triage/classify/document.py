@@ -27,8 +27,11 @@ GIVEN = "triage_given"
 STAGE = "triage_stage"
 """Who made `doc.cats`: a stage of decide.py."""
 
-RAW = "triage_raw"
-"""The raw score of every topic, for the second reader."""
+PARTS = "triage_parts"
+"""The fast model's raw scores of every topic by part (n-grams, word vectors), for the readers after it."""
+
+VECTORS = "triage_vectors"
+"""The encoders' vectors so far, one after the other."""
 
 
 class Tokenizer:

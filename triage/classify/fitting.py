@@ -1,8 +1,8 @@
 """The estimators behind `triage train`, and scores of messages by models that did not see them.
 
 Two linear models make the fast reader: support vectors on words and character n-grams, which know the corpus best,
-and a discriminant on the summed word vectors, which knows words that the corpus lacks. A discriminant on the
-encoder's vectors is the second reader. All are one row of weights per topic, so that they add up.
+and a discriminant on the summed word vectors, which knows words that the corpus lacks. A discriminant on each
+encoder's vectors makes the readers after it. All are one row of weights per topic, so that they add up.
 """
 
 from __future__ import annotations
@@ -77,29 +77,53 @@ def other_hands(strata: Labels, count: int) -> list[tuple[Places, Places]]:
     return [(np.flatnonzero(fold != n), np.flatnonzero(fold == n)) for n in range(count)]
 
 
+def shifts(
+    strata: Labels, lengths: npt.NDArray[np.int64], langs: Labels, hands: int
+) -> list[list[tuple[Places, Places]]]:
+    """Ways to cut the messages so that those judged differ from those known: other hands, other lengths (the shorter
+    half by the longer and back), and the other language. A new inbox differs in all of these."""
+    short = lengths <= np.median(lengths)
+    ways = [other_hands(strata, hands), _by_group(short)]
+    return [*ways, _by_group(langs)] if len(np.unique(langs)) > 1 else ways
+
+
+def _by_group(group: Any) -> list[tuple[Places, Places]]:
+    return [(np.flatnonzero(group != one), np.flatnonzero(group == one)) for one in np.unique(group)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Raw scores (message x topic) by models that did not see the message, of each part of the two readers."""
+    """Raw scores (message x topic) by models that did not see the message, of each part: n-grams, word vectors, and
+    the vectors of each encoder."""
 
     grams: Floats
     vectors: Floats
-    second: Floats | None
+    encoded: tuple[Floats, ...]
+
+    @property
+    def parts(self) -> list[Floats]:
+        """All parts in their order."""
+        return [self.grams, self.vectors, *self.encoded]
 
 
 def held_out(
-    matrix: Matrix, encoded: Array | None, truth: Labels, topics: Sequence[str], folds: Folds, how: Choices
+    matrix: Matrix, encoded: Sequence[Array], truth: Labels, topics: Sequence[str], folds: Folds, how: Choices
 ) -> HeldOut:
     """Every message is scored once, by the models of the fold that it was kept from."""
-    grams = np.zeros((matrix.count, len(topics)), np.float32)
-    vectors, second = np.zeros_like(grams), np.zeros_like(grams)
+    found = [np.zeros((matrix.count, len(topics)), np.float32) for _ in range(2 + len(encoded))]
     words = len(matrix.keys)
     for seen, unseen in folds:
         x = matrix.rows(matrix.idf(seen))
-        _score(grams, x[:, :words], margins, truth, topics, seen, unseen, how)
-        _score(vectors, x[:, words:].toarray(), discriminant, truth, topics, seen, unseen, how)
-        if encoded is not None:
-            _score(second, encoded, discriminant, truth, topics, seen, unseen, how)
-    return HeldOut(grams=grams, vectors=vectors, second=second if encoded is not None else None)
+        _score(found[0], x[:, :words], margins, truth, topics, seen, unseen, how)
+        for into, dense in zip(found[1:], [x[:, words:].toarray(), *encoded], strict=True):
+            _score(into, dense, discriminant, truth, topics, seen, unseen, how)
+    return HeldOut(grams=found[0], vectors=found[1], encoded=tuple(found[2:]))
+
+
+def together(parts: Sequence[HeldOut]) -> HeldOut:
+    """The scores of several ways to cut, one after the other."""
+    whole = [np.vstack(scores) for scores in zip(*(one.parts for one in parts), strict=True)]
+    return HeldOut(grams=whole[0], vectors=whole[1], encoded=tuple(whole[2:]))
 
 
 def _score(
@@ -116,48 +140,35 @@ def _score(
     into[unseen] = x[unseen] @ rows.T + bias
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blend:
-    """How much each part counts in a raw score."""
+Blend = list[Array]
+"""For each reader, the fast model's first, how much each part counts in its raw score."""
 
-    grams: float
-    vectors: float
-    second: float
 
-    def fast(self, scores: HeldOut) -> Floats:
-        """Raw scores of the fast reader."""
-        return (self.grams * scores.grams + self.vectors * scores.vectors).astype(np.float32)
-
-    def both(self, scores: HeldOut) -> Floats | None:
-        """Raw scores of both readers together; None without a second."""
-        if scores.second is None:
-            return None
-        return (self.fast(scores) + self.second * scores.second).astype(np.float32)
+def raw_scores(scores: HeldOut, mix: Blend) -> list[Floats]:
+    """Raw scores of every reader."""
+    found = []
+    for mine in mix:
+        stacked = np.stack(scores.parts[: len(mine)])
+        found.append(np.tensordot(mine, stacked, 1).astype(np.float32))
+    return found
 
 
 def blend(scores: HeldOut, right: Places) -> Blend:
-    """The weights under which the softmax of held-out scores is likeliest: of the fast reader's alone and of both
-    readers' together, both counting the same."""
+    """Each reader's weights under which the softmax of held-out scores is likeliest."""
+    return [_likeliest(scores.parts[:count], right) for count in range(2, 3 + len(scores.encoded))]
+
+
+def _likeliest(parts: Sequence[Floats], right: Places) -> Array:
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-    parts = [scores.grams, scores.vectors] + ([] if scores.second is None else [scores.second])
-    parts = [part.astype(np.float64) for part in parts]
-    here = np.arange(len(right))
+    stacked = np.stack([part.astype(np.float64) for part in parts])
+    hit = np.eye(stacked.shape[2])[right]
 
-    def unlikely(raw: Array) -> float:
-        return float(-np.log(np.maximum(softmax(raw)[here, right], 1e-12)).mean())
-
-    def loss(given: Array) -> float:
+    def loss(given: Array) -> tuple[float, Array]:
         weights = np.exp(given)
-        fast = weights[0] * parts[0] + weights[1] * parts[1]
-        if len(parts) == 2:
-            return unlikely(fast)
-        return unlikely(fast) + unlikely(weights[3] * (fast + weights[2] * parts[2]))
+        chances = softmax(np.tensordot(weights, stacked, 1))
+        slope = np.tensordot(stacked, (chances - hit) / len(hit), 2)
+        return float(-np.log(np.maximum((chances * hit).sum(axis=1), 1e-12)).mean()), weights * slope
 
-    start = np.log([1.0, 0.3, 0.3, 0.5][: 2 * len(parts) - 2])
-    found = np.exp(
-        minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5}).x
-    ).round(4)
-    return Blend(
-        grams=float(found[0]), vectors=float(found[1]), second=float(found[2]) if len(parts) > 2 else 0.0
-    )
+    found: Array = np.exp(minimize(loss, np.full(len(parts), -1.0), jac=True, method="L-BFGS-B").x).round(4)
+    return found

@@ -4,7 +4,7 @@ The corpus taught the shipped weights; corrections teach a difference to them: t
 corrections' softmax and a Gaussian prior around zero (MAP adaptation, Chelba and Acero 2006). Without corrections
 the model is the shipped one to the byte, with few it moves little, with many it follows them. Anchors are corpus
 messages on which the model shall go on saying what it said (learning without forgetting, Li and Hoiem 2016), so
-that corrections on one topic do not silence another. Both readers learn in one fit, which takes seconds.
+that corrections on one topic do not silence another. All readers learn in one fit, which takes seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from triage.classify.matrix import Matrix
 from triage.classify.pipeline import Classifier
 from triage.classify.text import MAX_CHARS, clean, tokens
 from triage.classify.textcat import Head, TextCat, Trained
-from triage.classify.training import HEAD_SCALE, write
+from triage.classify.training import write
 from triage.classify.vectors import read as read_vectors
 from triage.config import Topics
 
@@ -47,6 +47,9 @@ BIAS_SCALE = 0.3
 WORDS_MOVE, HEAD_MOVE = 1.5, 0.6
 """How far a coefficient of one moves the calibrated score of words, and of the encoder's vector: so the prior means
 the same whatever scale the readers' raw scores have."""
+
+HEAD_SCALE = 5.0
+"""What the encoders' vectors are multiplied by, so that one prior suits the features of all readers."""
 
 NEW_FROM = 2
 """Corrections in which a word, or a part of one, must occur before it becomes a feature of the model."""
@@ -85,7 +88,7 @@ def anchors(examples: Sequence[Example]) -> list[str]:
 
 
 def teach(
-    base: Path, out: Path, lessons: Sequence[Lesson], examples: Sequence[Example], encoder: Encoder | None
+    base: Path, out: Path, lessons: Sequence[Lesson], examples: Sequence[Example], encoders: Sequence[Encoder]
 ) -> None:
     """Write to `out` the model at `base`, moved by the lessons; `examples` are what it was trained on."""
     nlp = spacy.load(base)
@@ -93,76 +96,98 @@ def teach(
     if textcat.model is None:
         raise ValueError(f"{base}: the model there is not trained")
     held = anchors(examples)
-    vectors = None
-    if encoder is not None and encoder.name == textcat.model.settings.encoder:
-        vectors = encoder.encode([shown(text) for text in (*(x.text for x in lessons), *held)])
+    texts = [shown(text) for text in (*(x.text for x in lessons), *held)]
+    vectors = [encoder.encode(texts) for encoder in textcat.readers(encoders)]
     textcat.use(learn(textcat.model, lessons, held, vectors))
     write(nlp, out)
 
 
-def reader(folder: Path, topics: Topics, encoder: Encoder | None) -> Classifier:
-    """The classifier with the model of that folder, and this encoder if the model was trained for it."""
-    nlp = spacy.load(folder)
-    textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
-    fits = (
-        encoder is not None and textcat.model is not None and textcat.model.settings.encoder == encoder.name
-    )
-    return Classifier(nlp, topics, folder.name, encoder if fits else None)
+def reader(folder: Path, topics: Topics, encoders: Sequence[Encoder]) -> Classifier:
+    """The classifier with the model of that folder, and those of the encoders that it was trained for."""
+    return Classifier(spacy.load(folder), topics, folder.name, encoders)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Features that one set of weights may be moved on, and how far a coefficient of one moves raw scores, and each
+    topic's start."""
+
+    features: Any
+    move: float
+    start: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """One reader's view of lessons and anchors: features, what it says without them, and what it should say.
+    """What one reader says of lessons and anchors without the lessons, and what it should say. `hears` is how much each
+    block counts in its raw scores."""
 
-    `move` is how far a coefficient of one moves raw scores.
-    """
-
-    features: Any
-    move: float
+    hears: Sequence[float]
     raw: Array
     stage: Stage
     wanted: Array
 
-    def gap(self, moved: Array) -> tuple[Array, Array]:
-        """Loss of each message when the raw scores are moved, and the loss's slope."""
-        chances = softmax((self.raw + moved) * self.stage.sharpness + np.array(self.stage.offset))
+    def gap(self, moved: Sequence[Array]) -> tuple[Array, Array]:
+        """Loss of each message when the blocks' scores are moved, and the loss's slope by its raw scores."""
+        raw = self.raw + sum(by * one for by, one in zip(self.hears, moved, strict=True) if by)
+        chances = softmax(raw * self.stage.sharpness + np.array(self.stage.offset))
         loss = -(self.wanted * np.log(np.maximum(chances, 1e-12))).sum(axis=1)
         return loss, (chances - self.wanted) * self.stage.sharpness
 
 
 def learn(
-    base: Trained, lessons: Sequence[Lesson], anchors: Sequence[str] = (), vectors: Floats | None = None
+    base: Trained, lessons: Sequence[Lesson], anchors: Sequence[str] = (), vectors: Sequence[Floats] = ()
 ) -> Trained:
     """The base model, moved by the lessons; lessons on topics that it does not know are left out.
 
-    `vectors` are the encoder's for lessons, then anchors. Without them only the fast reader learns.
+    `vectors` are those of each encoder for lessons, then anchors. Readers whose encoders are missing stay.
     """
-    topics = base.settings.topics
+    topics, stages = base.settings.topics, base.settings.stages
     known = [n for n, lesson in enumerate(lessons) if lesson.topic in topics]
     if not known:
         return base
     right = np.array([topics.index(lessons[n].topic) for n in known])
     words = _words(base, [*(lessons[n].text for n in known), *anchors], len(known))
-    readers = [_reader(words.features, WORDS_MOVE, words.raw, base.settings.fast, right)]
-    head, mean = base.head, None
-    if head is not None and vectors is not None:
-        rows = vectors[np.r_[known, np.arange(len(lessons), len(vectors))]]
-        mean = rows.mean(axis=0, dtype=np.float64)
-        both = words.raw + head.scores(rows)
-        readers.append(_reader((rows - mean) * HEAD_SCALE, HEAD_MOVE, both, base.settings.second, right))
-    moved = _fit(readers, _weights(right, len(words.raw)))
-    if head is not None and mean is not None:
-        turned = moved[1][0].T * HEAD_SCALE
-        head = Head(
-            rows=(head.rows + turned).astype(np.float32),
-            bias=(head.bias + moved[1][1] - turned @ mean).astype(np.float32),
-        )
-    return Trained(settings=base.settings, weights=_moved(words, *moved[0]), head=head)
+    count = int(words.used.sum())
+    move = WORDS_MOVE / stages[0].sharpness
+    blocks = [
+        _Block(features=words.features[:, :count], move=move, start=move * BIAS_SCALE),
+        _Block(features=words.features[:, count:], move=move, start=0.0),
+    ]
+    heads = base.heads[: len(vectors)]
+    readers = [
+        _reader([1, 1, *[0] * len(heads)], words.parts.sum(axis=1, dtype=np.float64), stages[0], right)
+    ]
+    means = []
+    for number, (head, stage) in enumerate(zip(heads, stages[1:], strict=False)):
+        rows = np.hstack(vectors[: number + 1])
+        rows = rows[np.r_[known, np.arange(len(lessons), len(rows))]]
+        means.append(rows.mean(axis=0, dtype=np.float64))
+        raw = head.scores(words.parts, rows).astype(np.float64)
+        hears = [*head.mix.tolist(), *[float(n == number) for n in range(len(heads))]]
+        readers.append(_reader(hears, raw, stage, right))
+        move = HEAD_MOVE / stage.sharpness
+        centred = (rows - means[-1]) * HEAD_SCALE
+        blocks.append(_Block(features=centred, move=move, start=move * BIAS_SCALE))
+    moved = _fit(blocks, readers, _weights(right, len(words.parts)))
+    taught = [_turned(head, *by, mean) for head, by, mean in zip(heads, moved[2:], means, strict=True)]
+    weights = _moved(words, np.vstack([moved[0][0], moved[1][0]]), moved[0][1])
+    return Trained(settings=base.settings, weights=weights, heads=(*taught, *base.heads[len(taught) :]))
+
+
+def _turned(head: Head, by: Array, bias: Array, mean: Array) -> Head:
+    """The head, moved by a row for each scaled and centred column, and by each topic's start."""
+    turned = by.T * HEAD_SCALE
+    return replace(
+        head,
+        rows=(head.rows + turned).astype(np.float32),
+        bias=(head.bias + bias - turned @ mean).astype(np.float32),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Words:
-    """Messages as the fast reader sees them: the model's weights with room for new features, and raw scores by them.
+    """Messages as the fast reader sees them: the model's weights with room for new features, and raw scores by part.
 
     `used` marks the matrix's keys that may be moved; `features` are their columns, then those of the word vectors.
     """
@@ -171,7 +196,7 @@ class _Words:
     weights: Weights
     used: npt.NDArray[np.bool_]
     idf: npt.NDArray[np.float16]
-    raw: Array
+    parts: Floats
     features: Any
 
 
@@ -186,8 +211,8 @@ def _words(base: Trained, texts: Sequence[str], lessons: int) -> _Words:
     used = np.isin(matrix.keys, new.keys)
     rows = matrix.rows(idf)
     columns = np.r_[np.flatnonzero(used), np.arange(len(used), rows.shape[1])]
-    raw = Scorer(weights).score(messages).scores.astype(np.float64)
-    return _Words(matrix=matrix, weights=weights, used=used, idf=idf, raw=raw, features=rows[:, columns])
+    parts = Scorer(weights).score(messages).parts.swapaxes(0, 1)
+    return _Words(matrix=matrix, weights=weights, used=used, idf=idf, parts=parts, features=rows[:, columns])
 
 
 def _moved(words: _Words, by: Array, bias: Array) -> Weights:
@@ -206,11 +231,11 @@ def _moved(words: _Words, by: Array, bias: Array) -> Weights:
     )
 
 
-def _reader(features: Any, move: float, raw: Array, stage: Stage, right: Any) -> _Reader:
+def _reader(hears: Sequence[float], raw: Array, stage: Stage, right: Any) -> _Reader:
     """Lessons want their topic, anchors what the stage says now."""
     wanted = stage.chances(raw.astype(np.float32))
     wanted[: len(right)] = np.eye(raw.shape[1])[right]
-    return _Reader(features=features, move=move / stage.sharpness, raw=raw, stage=stage, wanted=wanted)
+    return _Reader(hears=hears, raw=raw, stage=stage, wanted=wanted)
 
 
 def _weights(right: Any, count: int) -> Array:
@@ -250,31 +275,31 @@ def _added(base: Table, more: Table) -> Table:
     return Table(keys=keys, idf=idf, rows=eight, scale=scale.astype(np.float32))
 
 
-def _fit(readers: Sequence[_Reader], weight: Array) -> list[tuple[Array, Array]]:
-    """For each reader what its features and its start are moved by; a later reader adds to those before it."""
+def _fit(blocks: Sequence[_Block], readers: Sequence[_Reader], weight: Array) -> list[tuple[Array, Array]]:
+    """For each block what its features and each topic's start are moved by."""
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     topics = readers[0].raw.shape[1]
-    sizes = [(reader.features.shape[1] + 1) * topics for reader in readers]
+    sizes = [(block.features.shape[1] + 1) * topics for block in blocks]
 
     def parts(given: Array) -> list[tuple[Array, Array]]:
-        blocks = np.split(given, np.cumsum(sizes)[:-1])
         return [
-            (b[:-topics].reshape(-1, topics) * r.move, b[-topics:] * r.move * BIAS_SCALE)
-            for r, b in zip(readers, blocks, strict=True)
+            (g[:-topics].reshape(-1, topics) * block.move, g[-topics:] * block.start)
+            for block, g in zip(blocks, np.split(given, np.cumsum(sizes)[:-1]), strict=True)
         ]
 
     def loss(given: Array) -> tuple[float, Array]:
-        total, moved, slopes = 0.5 * float(given @ given), np.zeros_like(readers[0].raw), []
-        for reader, (rows, bias) in zip(readers, parts(given), strict=True):
-            moved = moved + reader.features @ rows + bias
+        total = 0.5 * float(given @ given)
+        moved = [b.features @ rows + bias for b, (rows, bias) in zip(blocks, parts(given), strict=True)]
+        back = [np.zeros_like(moved[0]) for _ in blocks]
+        for reader in readers:
             lost, slope = reader.gap(moved)
             total += float(weight @ lost)
-            slopes.append(slope * weight[:, None])
-        back = np.cumsum(slopes[::-1], axis=0)[::-1]
+            for into, by in zip(back, reader.hears, strict=True):
+                into += by * weight[:, None] * slope
         found = [
-            np.r_[np.asarray(r.features.T @ b).ravel(), b.sum(axis=0) * BIAS_SCALE] * r.move
-            for r, b in zip(readers, back, strict=True)
+            np.r_[np.asarray(block.features.T @ b).ravel() * block.move, b.sum(axis=0) * block.start]
+            for block, b in zip(blocks, back, strict=True)
         ]
         return total, np.concatenate(found) + given
 

@@ -67,18 +67,25 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Raw scores (message x topic), and what each token and each pair of tokens gave to every topic.
+    """Raw scores, and what each token and each pair of tokens gave to every topic.
 
+    `parts` (part x message x topic) are those of n-grams, with each topic's start, and of word vectors: they add up.
     `known` says whether any word of a message was ever seen in training: without one the scores mean nothing.
     """
 
-    scores: Floats
+    parts: Floats
     known: npt.NDArray[np.bool_]
     given: Floats
     pairs: Floats
     pair_at: Ints
     pair_starts: Ints
     starts: Ints
+
+    @property
+    def scores(self) -> Floats:
+        """Raw scores of the fast model (message x topic)."""
+        summed: Floats = self.parts[0] + self.parts[1]
+        return summed
 
     def given_in(self, message: int) -> Callable[[int], Floats]:
         """What each token of a message added to the score of a topic; a pair's share is halved between its ends."""
@@ -87,7 +94,10 @@ class Batch:
             start, end = self.starts[message], self.starts[message + 1]
             first, last = self.pair_starts[message], self.pair_starts[message + 1]
             given: Floats = self.given[start:end, topic].copy()
-            np.add.at(given, self.pair_at[first:last] - start, self.pairs[first:last, topic, None] / 2)
+            half = np.repeat(self.pairs[first:last, topic] / 2, 2)
+            given += np.bincount(self.pair_at[first:last].ravel() - start, half, len(given)).astype(
+                np.float32
+            )
             return given
 
         return weigh
@@ -156,17 +166,17 @@ class Scorer:
         norms[:, WORDS] += sum_by(pair_norms, pair_message, count)
         by: Floats = (1 / np.sqrt(np.maximum(norms, 1e-9))).astype(np.float32)
         topics = len(self.weights.bias)
-        gave = np.zeros((len(used), topics), np.float32)
+        gave, heard = np.zeros((2, len(used), topics), np.float32)
         for part in PARTS:
-            gave += self._sums[part][used] * by[message[at], part, None]
+            into = heard if part == VECTORS else gave
+            into += self._sums[part][used] * by[message[at], part, None]
         pairs = pairs * by[pair_message, WORDS, None]
-        scores: Floats = (
-            self.weights.bias + sum_by(gave, message[at], count) + sum_by(pairs, pair_message, count)
-        )
+        parts = np.stack([sum_by(each, message[at], count) for each in (gave, heard)])
+        parts[0] += self.weights.bias + sum_by(pairs, pair_message, count)
         given = np.zeros((len(tokens), topics), np.float32)
-        given[at] = gave
+        given[at] = gave + heard
         return Batch(
-            scores=scores,
+            parts=parts,
             known=(norms[:, WORDS] > 0) | (norms[:, VECTORS] > 0),
             given=given,
             pairs=pairs,

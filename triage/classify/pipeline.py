@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,15 +19,14 @@ from triage.classify import explain
 from triage.classify.cascade import Cascade
 from triage.classify.decide import (
     LEAST_SEVERE,
-    STAGE_ENCODER,
+    READERS,
     STAGE_FAILED,
-    STAGE_FAST,
     Taxonomy,
     decide,
     intent,
 )
 from triage.classify.document import GIVEN, HITS, LANG, STAGE, TEXT
-from triage.classify.encoder import Encoder
+from triage.classify.encoder import Encoder, load_encoders
 from triage.classify.language import READ, UNKNOWN, identify
 from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
 from triage.classify.text import MAX_CHARS, Cleaned, clean
@@ -54,11 +54,25 @@ def _language(doc: Doc) -> Doc:
     return doc
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector: a batch makes many objects that all stay, and looking for rings among them, of
+    which there are none, takes a fifth of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class Classifier:
     """Decides messages. `model` and `taxonomy` name the versions that every decision carries."""
 
-    def __init__(self, nlp: Language, topics: Topics, model: str, encoder: Encoder | None = None) -> None:
-        """`encoder` reads again what the fast model is not sure of; None: nobody does."""
+    def __init__(self, nlp: Language, topics: Topics, model: str, encoders: Sequence[Encoder] = ()) -> None:
+        """Those of `encoders` that the model was trained for read again what the fast model is not sure of."""
         self.model = model
         self.taxonomy = f"{topics.version}-{_digest_of_topics(topics)}"
         self._nlp = nlp
@@ -69,12 +83,12 @@ class Classifier:
         self.settings = textcat.model.settings
         self._number = {topic: number for number, topic in enumerate(self.settings.topics)}
         severity = {key: t.severity or LEAST_SEVERE for key, t in topics.topics.items()}
-        stages = {STAGE_FAST: self.settings.fast, STAGE_ENCODER: self.settings.second}
         threshold = {
-            name: dict(zip(self.settings.topics, s.threshold, strict=True)) for name, s in stages.items()
+            name: dict(zip(self.settings.topics, stage.threshold, strict=True))
+            for name, stage in zip(READERS, self.settings.stages, strict=False)
         }
         self._taxonomy = Taxonomy(severity=severity, threshold=threshold)
-        self._cascade = Cascade(textcat, encoder, self._taxonomy, self._topics) if encoder else None
+        self._cascade = Cascade(textcat, textcat.readers(encoders), self._taxonomy, self._topics)
         rules: Rules = nlp.get_pipe("triage_rules")  # type: ignore[assignment]
         rules.use([*topic_rules(topics), *intent_rules()])
 
@@ -82,7 +96,7 @@ class Classifier:
         """Decide (subject, text, language the source names or empty) triples; order kept.
 
         Any text is accepted. The first 20,000 characters of subject and text are read. What the fast model is
-        not sure of is read by the sentence encoder, as far as the budget of one call goes (cascade.py).
+        not sure of is read by the sentence encoders, as far as the budget of one call goes (cascade.py).
         """
         decided: list[Classification] = []
         for start in range(0, len(items), BATCH):
@@ -91,7 +105,10 @@ class Classifier:
 
     def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
         """One message that cannot be decided is unsure with the stage `failed`; it does not stop the others."""
-        with self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext():
+        with (
+            _no_collection(),
+            self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext(),
+        ):
             try:
                 return self._decided(items)
             except Exception as error:
@@ -103,8 +120,7 @@ class Classifier:
     def _decided(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
         cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
         docs = list(self._nlp.pipe(self._docs(cleaned, items), batch_size=256))
-        if self._cascade is not None:
-            self._cascade.read(docs)
+        self._cascade.read(docs)
         return [
             self._decide(doc, one, subject[:MAX_CHARS], text)
             for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)
@@ -166,16 +182,15 @@ def _score(topic: str, score: float) -> TopicScore:
 
 
 def load(topics: Topics, path: Path = MODEL, *, cascade: bool = True) -> Classifier:
-    """Load the pipeline; with `cascade`, and the encoder that it was trained for, as second reader.
+    """Load the pipeline; with `cascade`, and the encoders that it was trained for, as readers after the fast one.
 
     Raises ConfigError when there is no trained model at `path`.
     """
     if not (path / "meta.json").exists():
         raise ConfigError(f"{path}: no trained model here; run `triage train` (needs the extra `train`)")
     nlp = spacy.load(path)
-    textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
-    encoder = textcat.second_reader() if cascade else None
-    return Classifier(nlp, topics, f"{NAME}-{nlp.meta['version']}-{digest(path)}", encoder)
+    encoders = load_encoders() if cascade else ()
+    return Classifier(nlp, topics, f"{NAME}-{nlp.meta['version']}-{digest(path)}", encoders)
 
 
 def digest(path: Path) -> str:

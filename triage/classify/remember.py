@@ -17,7 +17,7 @@ class Remembering:
     """Gives the vectors of the encoder behind it. `save` keeps those asked for since it was made, and no others."""
 
     def __init__(self, encoder: Encoder, folder: Path) -> None:
-        self.name = encoder.name
+        self.name, self.pace = encoder.name, encoder.pace
         self._encoder = encoder
         self._file = folder / f"vectors-{hashlib.sha256(encoder.name.encode()).hexdigest()[:8]}.npz"
         self._known: dict[str, Floats] = {}

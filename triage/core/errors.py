@@ -5,7 +5,9 @@ TriageError
 ├── Fatal            page somebody: no retry will help (revoked token, missing scope)
 ├── Retry            try the same thing again, not before `after`
 ├── CursorExpired    the source forgot our cursor: resync within a bound
-└── Skip             quarantine this one item and go on
+├── Skip             quarantine this one item and go on
+├── Declined         the platform will not take this one thing that we wrote: show its words, go on
+└── InDoubt          a request went out and nobody knows what became of it: find out before doing it again
 """
 
 from __future__ import annotations
@@ -39,3 +41,11 @@ class CursorExpired(TriageError):
 
 class Skip(TriageError):
     """This item cannot be read. It is put in quarantine with this text as its reason."""
+
+
+class Declined(TriageError):
+    """The platform refuses what we wrote, in the words that this carries. Nothing went out."""
+
+
+class InDoubt(TriageError):
+    """What we sent may have arrived or not: the answer was lost. It must not be sent again before that is known."""

@@ -144,6 +144,7 @@ class Page:
     `paused` is why the source stopped early (quota, budget), empty if it did not. `moved` are labels that
     came or went on messages, ours and others', in order; the last word on a message and label is kept. They sum
     up a walk through changes that began at `walked_at`: what was done after that moment may be missing in them.
+    `arrived` messages of others were found in that walk, and came since `walked_from`: known before they are read.
     """
 
     messages: tuple[Message, ...] = ()
@@ -158,6 +159,8 @@ class Page:
     paused: str = ""
     moved: tuple[LabelMove, ...] = ()
     walked_at: datetime | None = None
+    walked_from: datetime | None = None
+    arrived: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,6 +231,30 @@ class LabelOutcome:
     units: Mapping[str, int] = field(default_factory=dict)
     paused: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """Something to be sent in our name, once.
+
+    `key` is its idempotency key, `number` (positive) and `wanted_at` are as unique. `to` is the native id of the
+    message it answers; None: a post that answers nobody. `lang` is the language it is written in, if known.
+    """
+
+    key: str
+    number: int
+    wanted_at: datetime
+    text: str
+    to: str | None = None
+    lang: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """What the platform made of a Reply: its native id, and where a person can read it."""
+
+    native_id: str
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,11 +24,21 @@ def grant(connection: Connection, account: str, role: str) -> bool:
         return access.grant(connection, account, role)
 
 
-def revoke(connection: Connection, account: str, role: str) -> bool:
-    """Take an account from a role; whether it had it. The last one taken opens the account to everybody."""
+def revoke(connection: Connection, account: str, role: str, *, open_to_all: bool = False) -> bool:
+    """Take an account from a role; whether it had it.
+
+    The last role taken opens the account to everybody: raises ConfigError unless that is wanted.
+    """
     with db.transaction(connection):
         _check(connection, account)
-        return access.revoke(connection, account, role)
+        had = access.revoke(connection, account, role)
+        left = any(row["role"] for row in access.listed(connection) if row["account"] == account)
+        if had and not left and not open_to_all:
+            raise ConfigError(
+                f"{role} is the last role that serves {account}: without it every responder serves the account; "
+                "grant it to another role first, or say --yes"
+            )
+        return had
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:

@@ -9,11 +9,15 @@ from typing import Any, Protocol
 from psycopg2.extensions import connection as Connection
 
 from triage.config import Topics
+from triage.config_storm import Copies, Flood
 from triage.core.priority import NO_SEVERITY
 from triage.core.types import Classification
+from triage.ops import cluster
 from triage.ops.report import Report
 from triage.ops.second_opinion import Opinions
 from triage.store import conversations, db, labels
+
+COPIES = Copies()
 
 
 class Classifier(Protocol):
@@ -42,11 +46,14 @@ def classify(
     topics: Topics,
     *,
     opinions: Opinions | None = None,
+    copies: Copies = COPIES,
+    flood: Flood | None = None,
     batch: int = 500,
 ) -> Report:
     """Decide every message that has no decision, and waiting ones that another model or other rules decided.
 
-    What the classifier is unsure of is shown to the judge behind `opinions`, if there is one.
+    What the classifier is unsure of is shown to the judge behind `opinions`, if there is one. Near copies of a text
+    come into one cluster, and what one sender sends beyond `flood` is held.
     """
     started = time.monotonic()
     report = Report(verb="classify")
@@ -58,14 +65,17 @@ def classify(
         decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
         if opinions is not None:
             decided = opinions.review(found, decided)
+        drafts = cluster.drafts(found)
         with db.transaction(connection):
+            touched = cluster.place(connection, found, drafts, flood=flood)
             conversations.decide(connection, [(r["id"], c) for r, c in zip(found, decided, strict=True)])
-            conversations.refresh(connection, [r["conversation_id"] for r in found])
+            conversations.refresh(connection, sorted(touched))
             if opinions is not None:
                 opinions.keep(connection)
         report.read += len(found)
         report.kept += len(found)
         report.skipped += sum(c.abstained for c in decided)
+        cluster.forget(connection, copies.within)
     report.notes.append(f"{report.skipped} unsure")
     if opinions is not None and opinions.asked:
         report.notes.append(

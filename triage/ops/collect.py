@@ -15,7 +15,7 @@ from triage.ops import quota
 from triage.ops.mailbox import follow
 from triage.ops.report import Report
 from triage.sources.base import Labeler, Now, Source, utc_now
-from triage.store import conversations, db, labels, messages, spend
+from triage.store import arrivals, conversations, db, labels, messages, spend
 
 LABEL_RESERVE = 0.1
 """Share of an account's units a minute that collecting leaves for labels."""
@@ -100,6 +100,8 @@ def store(
             labeler, ago = cast(Labeler, source), max(timedelta(0), now() - page.walked_at)
             touched += follow(connection, account, page.moved, ago=ago, still_there=labeler.labels)
         messages.quarantine(connection, page.quarantined)
+        if page.arrived and page.walked_at and page.walked_from:
+            arrivals.add(connection, account, page.arrived, page.walked_from, page.walked_at)
         conversations.refresh(connection, touched)
         units = Counter(page.units) + Counter(getattr(source, "owed", dict)())
         quota.settle(connection, grant, units)

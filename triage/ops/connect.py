@@ -35,6 +35,24 @@ def key_file(text: str) -> Mapping[str, Any]:
     )
 
 
+WRITE_KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+
+
+def write_keys(text: str) -> Mapping[str, str]:
+    """The keys that an account on X writes with, checked. Raises ConfigError."""
+    try:
+        given = json.loads(text)
+        keys = {name: str(given[name]).strip() for name in WRITE_KEYS}
+        if all(keys.values()):
+            return keys
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ConfigError(
+        f"the file does not hold {', '.join(WRITE_KEYS)} as JSON; copy them from Keys and tokens in X's developer "
+        "console"
+    )
+
+
 def verify(
     source: str,
     name: str,

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
+from triage import hub, plan
 from triage.config import Account, Settings, config_dir, load
 from triage.core.errors import TriageError
 from triage.core.finding import Checkup, Finding, bad, ok, refused, warn
-from triage.ops import connections, doctor_database
+from triage.ops import connections, doctor_database, doctor_notify
 from triage.ops.sources import build, quota_of
 from triage.sources.base import Credentials, Now, SourceSettings, utc_now
 from triage.store import db
@@ -42,6 +43,8 @@ def doctor(*, dsn: str | None = None, accounts: Sequence[str] = (), now: Now = u
     else:
         chosen = [settings.triage.account(name) for name in accounts] or settings.triage.accounts
         yield from _configuration(settings, now)
+        yield from _guarded("plan", partial(plan.findings, settings, config_dir() / "plan", now().date()))
+        yield from _guarded("hub", partial(_hub, settings))
         yield from _guarded("classifier", partial(_classifier, settings))
     yield from _guarded("folders", _folders)
     with ExitStack() as stack:
@@ -54,6 +57,10 @@ def doctor(*, dsn: str | None = None, accounts: Sequence[str] = (), now: Now = u
             for name, check in doctor_database.CHECKS.items():
                 yield from _guarded(name, partial(check, connection, now))
             connection = connection if doctor_database.migrated(connection) else None
+        if settings is not None and settings.triage.notify and not accounts:
+            yield from _guarded("notify", partial(doctor_notify.recipients, settings.triage))
+            if connection is not None:
+                yield from _guarded("notices", partial(doctor_notify.undelivered, connection, now))
         if settings is not None:
             for account in chosen:
                 yield from _account(account, settings, connection, now)
@@ -120,6 +127,16 @@ def _classifier(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok("classifier", f"{classifier.model} loads and knows every topic")
+
+
+def _hub(settings: Settings) -> Iterator[Finding]:
+    """Where the page of facts is written to; what the plans say about it is theirs."""
+    if configured := settings.triage.hub:
+        there = hub.is_there(configured.target)
+        yield ok(
+            "hub",
+            f"{hub.without_password(configured.target)} {'holds' if there else 'can hold'} the page of facts",
+        )
 
 
 def _folders() -> Iterator[Finding]:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class School:
-    """Where learning happens: the shipped model, the corpus it was trained on, an encoder (None: fast reader alone)."""
+    """Where learning happens: the shipped model, its corpus, encoders (none: the fast reader alone)."""
 
     base: Path
     corpus: Path
-    encoder: Encoder | None
+    encoders: Sequence[Encoder]
     folder: Path
     topics: Topics
 
@@ -43,14 +43,14 @@ class School:
 
 
 def school(topics: Topics, *, encoder: bool) -> School:
-    """The shipped model, corpus and encoder, and the cache folder."""
+    """The shipped model, corpus and encoders, and the cache folder."""
     from triage.classify import corpus, pipeline
-    from triage.classify.encoder import load_encoder
+    from triage.classify.encoder import load_encoders
 
     return School(
         base=pipeline.MODEL,
         corpus=corpus.CORPUS,
-        encoder=load_encoder() if encoder else None,
+        encoders=load_encoders() if encoder else (),
         folder=registry.cache_folder(),
         topics=topics,
     )
@@ -112,16 +112,16 @@ def _run(
 
     if importlib.util.find_spec("sklearn") is None:
         raise ConfigError("learning needs scikit-learn; install it: pip install 'inbox-triage[train]'")
-    encoder = Remembering(where.encoder, where.folder) if where.encoder else None
+    encoders = [Remembering(one, where.folder) for one in where.encoders]
     examples = corpus.read(where.corpus)
     before = registry.unpacked(connection, present) if present else where.base
     since, parent = (present["last_correction"], present["id"]) if present else (0, None)
     with tempfile.TemporaryDirectory(dir=where.folder) as scratch:
         made = Path(scratch) / "model"
-        teach(where.base, made, [one for _, one in lessons], examples, encoder)
+        teach(where.base, made, [one for _, one in lessons], examples, encoders)
         content = registry.packed(made)
-        trial = _trial(where, gate, lessons, (before, since), examples, encoder, Path(scratch))
-    if encoder is not None:
+        trial = _trial(where, gate, lessons, (before, since), examples, encoders, Path(scratch))
+    for encoder in encoders:
         encoder.save()
     severe = {key for key, topic in where.topics.topics.items() if topic.severity == 1}
     wrong = faults(trial, severe, gate)
@@ -154,7 +154,7 @@ def _trial(
     lessons: Sequence[tuple[int, Lesson]],
     present: tuple[Path, int],
     examples: Sequence[Example],
-    encoder: Encoder | None,
+    encoders: Sequence[Encoder],
     scratch: Path,
 ) -> Trial:
     """Measure: on the newer corrections what the older ones taught, on the frozen corpus what all of them cost."""
@@ -167,14 +167,14 @@ def _trial(
         [one for _, one in lessons[:-count]],
         [(one.text, one.topic) for _, one in lessons[-count:]],
     )
-    teach(where.base, scratch / "older", older, examples, encoder)
+    teach(where.base, scratch / "older", older, examples, encoders)
     rest, frozen = split(examples)
-    own = _own_base(where, rest, encoder)
-    teach(own, scratch / "frozen", [one for _, one in lessons], rest, encoder)
+    own = _own_base(where, rest, encoders)
+    teach(own, scratch / "frozen", [one for _, one in lessons], rest, encoders)
     rows = [(e.text, e.topic) for e in frozen]
 
     def read(folder: Path, asked: Sequence[tuple[str, str]]) -> Measured:
-        return measure(reader(folder, where.topics, encoder), asked)
+        return measure(reader(folder, where.topics, encoders), asked)
 
     return Trial(
         newer=(read(before, newer), read(scratch / "older", newer)),
@@ -182,12 +182,12 @@ def _trial(
     )
 
 
-def _own_base(where: School, rest: Sequence[Example], encoder: Encoder | None) -> Path:
+def _own_base(where: School, rest: Sequence[Example], encoders: Sequence[Encoder]) -> Path:
     """The gate's base: trained as `triage train` does, without the frozen part; once for each corpus and version."""
     from triage.classify.corpus import digest
     from triage.classify.training import train
 
-    name = f"gate-{where.name}-{digest(list(rest))[:8]}-{'both' if encoder else 'fast'}"
+    name = f"gate-{where.name}-{digest(list(rest))[:8]}-{len(encoders)}"
     target = where.folder / name
     if target.is_dir():
         return target
@@ -197,6 +197,6 @@ def _own_base(where: School, rest: Sequence[Example], encoder: Encoder | None) -
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="utf-8") as stream:
                 stream.write(one.text.replace("\n", " ") + "\n")
-        train(Path(scratch) / "model", Path(scratch) / "corpus", lambda: encoder)
+        train(Path(scratch) / "model", Path(scratch) / "corpus", lambda: encoders)
         registry.put(Path(scratch) / "model", target)
     return target

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from triage.store import conversations, db, queue
-from triage.store.queue import Place, Refused, Wanted
+from triage.store import conversations, db, queue, replies
+from triage.store.queue import MOST_ALIKE, Place, Refused, Wanted
 
-__all__ = ["Place", "Refused", "Wanted"]
+__all__ = ["MOST_ALIKE", "Place", "Refused", "Wanted"]
 
 
 def show(connection: Connection, *, limit: int = 20, topic: str | None = None) -> list[dict[str, Any]]:
     """The queue from the top."""
     with db.transaction(connection):
-        return queue.top(connection, limit=limit, topic=topic)
+        return queue.page(connection, Wanted(topic=topic), limit=limit)
 
 
 def claim(
-    connection: Connection, *, count: int, by: str, topic: str | None = None, lang: str | None = None
+    connection: Connection,
+    *,
+    count: int,
+    by: str,
+    topic: str | None = None,
+    lang: str | None = None,
+    held: bool = False,
 ) -> list[dict[str, Any]]:
-    """Lease the next `count` rows that nobody holds; nobody else gets the same ones."""
+    """Lease the next `count` rows that nobody has, copies of a text last; nobody else gets the same ones.
+
+    `held`: rows of floods that are set aside, and no others.
+    """
     with db.transaction(connection):
-        return queue.claim(connection, count=count, by=by, topic=topic, lang=lang)
+        return queue.claim(connection, count=count, by=by, topic=topic, lang=lang, held=held)
 
 
 def answer(connection: Connection, conversation_id: int, *, by: str, where: str) -> None:
@@ -66,22 +76,48 @@ def topics(connection: Connection) -> list[dict[str, Any]]:
         return queue.topics(connection)
 
 
-def numbers(connection: Connection) -> dict[str, Any]:
-    """`waiting`, `overdue`, `snoozed`, `oldest`, and the `ledger`."""
+def counts(connection: Connection) -> dict[str, Any]:
+    """`waiting`, `overdue`, `snoozed`, `held`, and since when the `oldest` waits."""
     with db.transaction(connection):
-        return {**queue.counts(connection), "ledger": conversations.ledger(connection)}
+        return queue.counts(connection)
 
 
-def held(connection: Connection, *, by: str) -> int:
+def ledger(connection: Connection) -> dict[str, Any]:
+    """`collected`, `answered`, `waiting`, `dismissed`, and whether that is `balanced`."""
+    with db.transaction(connection):
+        counted = conversations.ledger(connection)
+    return {**asdict(counted), "balanced": counted.balanced}
+
+
+def mine(connection: Connection, *, by: str) -> int:
     """How many a person holds."""
     with db.transaction(connection):
         return queue.mine(connection, by)
 
 
 def conversation(connection: Connection, conversation_id: int) -> dict[str, Any] | None:
-    """A conversation with its `history` and `deeds`; None: there is none."""
+    """A conversation with its `history`, `deeds` and `replies`; None: there is none."""
     with db.transaction(connection):
-        return queue.conversation(connection, conversation_id)
+        found = queue.conversation(connection, conversation_id)
+        return found and {**found, "replies": replies.about(connection, conversation_id)}
+
+
+def reply(connection: Connection, conversation_id: int, *, by: str, text: str, key: str | None = None) -> int:
+    """Want a reply to what waits there; its id. The same key is the same reply."""
+    with db.transaction(connection):
+        return replies.write(connection, conversation_id, by=by, text=text, key=key)
+
+
+def resend(connection: Connection, reply_id: int, *, by: str) -> None:
+    """Want a refused or unknown reply again."""
+    with db.transaction(connection):
+        replies.resend(connection, reply_id, by=by)
+
+
+def withdraw(connection: Connection, reply_id: int, *, by: str) -> None:
+    """Take a reply back that has not gone out, or give an unknown one up."""
+    with db.transaction(connection):
+        replies.withdraw(connection, reply_id, by=by)
 
 
 def take(connection: Connection, conversation_id: int, *, by: str) -> None:

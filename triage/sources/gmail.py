@@ -155,6 +155,8 @@ class GmailSource:
             paused=paused,
             moved=found.moved,
             walked_at=found.walked_at,
+            walked_from=found.walked_from,
+            arrived=found.arrived,
         )
 
     def _seconds(self) -> int:

@@ -2,6 +2,7 @@
 
 When more is found than one page of reading, it is found to its end first and put in order: threads in which
 somebody waits urgently already, and what one search for urgent phrases knows, before the rest; oldest first in each.
+Of a burst, a sample that is spread over it comes between.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from triage.core.errors import CursorExpired, Fatal, Retry
+from triage.core.sample import sample
 from triage.core.types import LabelMove
 from triage.sources.base import Now, SourceSettings
 from triage.sources.gmail_history import Changes, Position, pack, told, unpack
@@ -21,6 +23,10 @@ MOST_LISTED = 500
 MOST_RECORDS = 500
 MOST_READ = 100
 """Messages read in one page: what one transaction of the caller stores. More than that is a backlog."""
+
+A_MINUTES, SAMPLED = 300, 20
+"""What a minute's units read, about. Of more than that, so many of each page are read first, spread over all of it:
+they say what a burst is about before it is read."""
 
 MOST_PENDING = 10_000
 """Ids that a cursor holds (about 200 kB); a longer walk reads some before it goes on."""
@@ -52,6 +58,8 @@ class Found:
     restored: tuple[str, ...] = ()
     moved: tuple[LabelMove, ...] = ()
     walked_at: datetime | None = None
+    walked_from: datetime | None = None
+    arrived: int = 0
     paused: str = ""
 
 
@@ -147,6 +155,8 @@ class Finder:
             restored=tuple(changes.restored),
             moved=told(moves[: len(moves) - len(carried)]),
             walked_at=datetime.fromtimestamp(upto_at, UTC),
+            walked_from=datetime.fromtimestamp(position.taken_at, UTC),
+            arrived=len(changes.came & {*changes.read}),
         )
         position = replace(self._join(position, changes.read, left, more=bool(token)), moves=carried)
         if token:
@@ -170,6 +180,10 @@ class Finder:
             front = {i for i in new if found[i] in grave} | {*position.urgent}
         first = [i for i in new if i in front]
         rest = [i for i in new if i not in front]
+        if len(position.pending) + len(new) > A_MINUTES:
+            chosen = sample(rest, SAMPLED)
+            first += chosen
+            rest = [i for i in rest if i not in chosen]
         head, tail = position.pending[: position.first], position.pending[position.first :]
         older = position.mode == "list"
         ordered = (*first, *head, *rest, *tail) if older else (*head, *first, *tail, *rest)

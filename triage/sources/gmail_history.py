@@ -12,6 +12,8 @@ HIDDEN = frozenset({"SPAM", "TRASH"})
 UNREAD_KINDS = frozenset({"DRAFT", "CHAT"})
 """Labels of items that are no mail anybody sent."""
 
+SENT = "SENT"
+
 USER_LABEL = "Label_"
 """How the ids of labels that people (and we) make begin; all others are Gmail's own."""
 
@@ -71,6 +73,9 @@ class Changes:
     read: dict[str, str] = field(default_factory=dict)
     """Native id to thread id."""
 
+    came: set[str] = field(default_factory=set)
+    """New ones that nobody sent from this mailbox."""
+
     deleted: dict[str, None] = field(default_factory=dict)
     restored: dict[str, None] = field(default_factory=dict)
     moves: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -82,6 +87,7 @@ class Changes:
             for item in record.get("messagesAdded", ()):
                 if not _labels(item) & (HIDDEN | UNREAD_KINDS):
                     self.read[_id(item)] = _thread(item)
+                    self.came |= {_id(item)} if SENT not in _labels(item) else set()
             for item in record.get("labelsAdded", ()):
                 self._moved(item, added=True)
                 if HIDDEN & set(item.get("labelIds", ())):

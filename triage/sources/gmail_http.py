@@ -138,7 +138,7 @@ class GmailClient:
         try:
             answer = self._checked(method, request.execute())
         except HttpError as error:
-            raise self._named(method, error) from None
+            raise self.named(method, error) from None
         if isinstance(answer, Unavailable):
             raise answer
         return answer
@@ -153,7 +153,7 @@ class GmailClient:
         answers: dict[str, Any] = {}
 
         def keep(key: str, response: Any, error: HttpError | None) -> None:
-            answers[key] = self._checked(method, response) if error is None else self._named(method, error)
+            answers[key] = self._checked(method, response) if error is None else self.named(method, error)
 
         batch = BatchHttpRequest(callback=keep, batch_uri=self._batch_uri)
         for key, request in requests.items():
@@ -162,7 +162,7 @@ class GmailClient:
         try:
             batch.execute(http=self._http)
         except HttpError as error:
-            named = self._named(method, error)
+            named = self.named(method, error)
             if isinstance(named, Limited):
                 self._units[method] -= self.price(method) * (len(requests) - 1)
             raise named from None
@@ -175,7 +175,7 @@ class GmailClient:
             try:
                 return attempt()
             except google.auth.exceptions.RefreshError as error:
-                failure: Exception = self._refresh_failed(error)
+                failure: Exception = self.refresh_failed(error)
             except google.auth.exceptions.TransportError as error:
                 failure = self._unavailable(type(error).__name__)
             except Unavailable as error:
@@ -192,7 +192,8 @@ class GmailClient:
             f"{self._account}: Gmail could not be reached ({what}); it is tried again", after=_PATIENCE
         )
 
-    def _refresh_failed(self, error: google.auth.exceptions.RefreshError) -> Exception:
+    def refresh_failed(self, error: google.auth.exceptions.RefreshError) -> Exception:
+        """A token that Google will not renew, as what the caller does next."""
         if getattr(error, "retryable", False):
             return self._unavailable("token endpoint")
         return Fatal(
@@ -200,7 +201,7 @@ class GmailClient:
             "(an app in Testing loses its token after 7 days) and put the new refresh token in the connection"
         )
 
-    def _named(self, method: str, error: HttpError) -> Exception:
+    def named(self, method: str, error: HttpError) -> Exception:
         """The HTTP error as what the caller does next; a refusal for rates costs nothing."""
         status, reason = int(error.resp.status), _reason(error)
         if status == 429 or (status == 403 and reason in _RATE_REASONS):

@@ -41,7 +41,7 @@ def to_message(
         fetched_at=fetched_at,
         subject=parsed.subject,
         text=parsed.text,
-        url=_link(key.native_id, addresses),
+        url=link(key.native_id, addresses),
         labels=tuple(answer.get("labelIds", ())),
         reply_to=parsed.in_reply_to or None,
         global_id=parsed.message_id,
@@ -107,6 +107,7 @@ def _direction(
     return Direction.OUTBOUND if "SENT" in labels or author in addresses else Direction.INBOUND
 
 
-def _link(native_id: str, addresses: Sequence[str]) -> str:
+def link(native_id: str, addresses: Sequence[str]) -> str:
+    """Where a person can read a message: the web page of the mailbox, which is the first of the addresses."""
     user = quote(addresses[0]) if addresses else ""
     return f"https://mail.google.com/mail/u/?authuser={user}#all/{quote(native_id)}"

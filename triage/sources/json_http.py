@@ -92,6 +92,7 @@ class JsonClient:
         token: str = "",
         params: Sequence[tuple[str, str]] = (),
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One call. Raises Refused, Retry for a 429, or NoAnswer after three spoiled attempts."""
         fault = ""
@@ -105,7 +106,7 @@ class JsonClient:
                     self._address + path,
                     params=list(params),
                     json=body,
-                    headers={"Authorization": f"Bearer {token}"} if token else {},
+                    headers={**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})},
                     timeout=self._timeout,
                     allow_redirects=False,
                 )

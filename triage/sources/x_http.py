@@ -36,7 +36,7 @@ class TokenRefused(TriageError):
     """X no longer knows our page token: the walk has to start again from its first page."""
 
 
-class _Refused(Exception):
+class Unaccepted(Exception):
     """An answer outside 2xx."""
 
     def __init__(self, response: requests.Response) -> None:
@@ -80,7 +80,10 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends to `endpoint` (None: where tweepy says), with our token and a timeout; refuses all but 2xx."""
+    """Sends to `endpoint` (None: where tweepy says), with our token and a timeout; refuses all but 2xx.
+
+    Without a token the request goes as tweepy signed it.
+    """
 
     def __init__(self, endpoint: str | None, token: str, timeout: float) -> None:
         super().__init__()
@@ -89,16 +92,17 @@ class _Adapter(HTTPAdapter):
         self._timeout = timeout
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """One exchange. Raises _Refused, or what requests raises."""
+        """One exchange. Raises Unaccepted, or what requests raises."""
         if self._endpoint is not None:
             asked = urlsplit(str(request.url))
             path = self._endpoint.path.rstrip("/") + asked.path
             request.url = urlunsplit((self._endpoint.scheme, self._endpoint.netloc, path, asked.query, ""))
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
         kwargs["timeout"] = self._timeout
         response = super().send(request, *args, **kwargs)
         if not 200 <= response.status_code < 300:
-            raise _Refused(response)
+            raise Unaccepted(response)
         return response
 
 
@@ -112,7 +116,7 @@ class XClient:
         self._now = now
         self._sleep = sleep
         self.api = tweepy.Client(
-            bearer_token="set by the session", return_type=requests.Response, wait_on_rate_limit=False
+            **self._keys(credentials), return_type=requests.Response, wait_on_rate_limit=False
         )
         adapter = _Adapter(
             _endpoint(credentials.extra), self._token(credentials), _timeout(credentials.extra)
@@ -123,7 +127,12 @@ class XClient:
         session.mount("http://", adapter)
         self.api.session = session
 
+    def _keys(self, credentials: Credentials) -> Mapping[str, str]:
+        """What tweepy signs requests with."""
+        return {"bearer_token": "set by the session"}
+
     def _token(self, credentials: Credentials) -> str:
+        """The bearer token to go with requests; empty where tweepy signs them."""
         token = credentials.password.strip()
         if not token or not token.isascii() or not token.isprintable():
             raise ConfigError(
@@ -144,7 +153,7 @@ class XClient:
                 self._sleep(PAUSES[attempt - 1])
             try:
                 response = call(*args, **parameters)
-            except _Refused as refused:
+            except Unaccepted as refused:
                 if refused.status < 500 and refused.status != 408:
                     raise self._meaning(refused) from refused
                 fault = f"{refused.status}, {refused.detail}"
@@ -156,7 +165,7 @@ class XClient:
                 fault = "the answer is cut off or not a JSON object"
         raise Retry(f"{self._account}: X did not answer properly in {len(PAUSES) + 1} attempts ({fault})")
 
-    def _meaning(self, refused: _Refused) -> TriageError:
+    def _meaning(self, refused: Unaccepted) -> TriageError:
         """What a refusal asks us to do."""
         who = f"{self._account}: X"
         if refused.status == 402 or refused.says("credits", "usage-capped", "usagecap"):
@@ -185,7 +194,7 @@ class XClient:
             "and api_endpoint in the connection"
         )
 
-    def _until_reset(self, refused: _Refused) -> timedelta:
+    def _until_reset(self, refused: Unaccepted) -> timedelta:
         """How long to wait, from `x-rate-limit-reset` (epoch seconds): 1 second to a day."""
         try:
             seconds = int(refused.headers["x-rate-limit-reset"]) - int(self._now().timestamp())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2.extensions import connection as Connection
 
@@ -34,3 +35,9 @@ class Waiting:
 def waiting(connection: Connection, account: str) -> Waiting:
     """What waits now; two equal answers mean that nothing has moved in between."""
     return Waiting(**db.rows(connection, _SQL["waiting"], {"account": account})[0])
+
+
+def add(connection: Connection, account: str, count: int, since: datetime, until: datetime) -> None:
+    """Count what came between two looks, before it is read: spread over the minutes between them."""
+    given = {"account": account, "count": count, "since": since, "until": until}
+    db.execute(connection, _SQL["add"], given)

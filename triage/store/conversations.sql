@@ -2,9 +2,11 @@
 SELECT triage.refresh(%s)
 
 -- name: undecided
-SELECT id, conversation_id, subject, text, lang FROM triage.message
-WHERE decision_id IS NULL AND direction = 'inbound'
-ORDER BY id LIMIT %s
+SELECT m.id, m.conversation_id, m.account, m.subject, m.text, m.lang,
+       m.cluster_id IS NULL AND NOT m.bare_thanks AND c.state = 'waiting' AS may_copy
+FROM triage.message m JOIN triage.conversation c ON c.id = m.conversation_id
+WHERE m.decision_id IS NULL AND m.direction = 'inbound'
+ORDER BY m.id LIMIT %s
 
 -- name: lock
 SELECT id FROM triage.conversation

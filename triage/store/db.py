@@ -18,8 +18,9 @@ from triage.core.errors import ConfigError, Fatal, Retry
 
 DSN_VARIABLE = "TRIAGE_DSN"
 
-_OPTIONS = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-"""The server notices within 90 seconds that our host is gone, and lets go of what the session held."""
+_OPTIONS = "-c timezone=UTC -c jit=off -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""The server notices within 90 seconds that our host is gone, and lets go of what the session held. Our questions are
+many and short: compiling one takes longer than answering it."""
 
 
 def dsn_from_environment() -> str:
@@ -35,8 +36,17 @@ def dsn_from_environment() -> str:
 @contextmanager
 def connect(dsn: str, *, name: str = "inbox-triage") -> Iterator[Connection]:
     """A connection in UTC that is closed at the end. Raises Retry when the server cannot be reached."""
+    connection = opened(dsn, name=name)
     try:
-        connection = psycopg2.connect(dsn, application_name=name, options=_OPTIONS, connect_timeout=10)
+        yield connection
+    finally:
+        connection.close()
+
+
+def opened(dsn: str, *, name: str) -> Connection:
+    """A connection in UTC, for the caller to close. Raises as `connect` does."""
+    try:
+        return psycopg2.connect(dsn, application_name=name, options=_OPTIONS, connect_timeout=10)
     except psycopg2.ProgrammingError as error:
         raise Fatal(
             f"{DSN_VARIABLE} is not an address ({str(error).strip()}); write postgresql://user:password@host:port/name"
@@ -46,10 +56,6 @@ def connect(dsn: str, *, name: str = "inbox-triage") -> Iterator[Connection]:
         if "password authentication" in reason or "does not exist" in reason:
             raise Fatal(f"PostgreSQL refused us: {reason}; mend the address in {DSN_VARIABLE}") from None
         raise Retry(f"PostgreSQL cannot be reached: {reason}") from None
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -79,9 +85,12 @@ def queries(module_file: str) -> dict[str, str]:
 
 def rows(connection: Connection, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
     """All rows of a query as dictionaries."""
-    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        if cursor.description is None:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def values(

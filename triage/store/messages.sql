@@ -16,9 +16,11 @@ SELECT pg_advisory_unlock(hashtextextended('triage.collect:' || %s, 0))
 SELECT version, value FROM triage.cursor WHERE account = %s FOR UPDATE
 
 -- name: write_cursor
-INSERT INTO triage.cursor (account, version, value, behind) VALUES (%s, %s, %s, %s)
+INSERT INTO triage.cursor AS c (account, version, value, behind, complete_at)
+SELECT v.*, CASE WHEN NOT v.behind THEN now() END FROM (VALUES (%s, %s, %s::jsonb, %s)) AS v (account, version, value, behind)
 ON CONFLICT (account) DO UPDATE
-SET version = excluded.version, value = excluded.value, behind = excluded.behind, updated_at = now()
+SET version = excluded.version, value = excluded.value, behind = excluded.behind, updated_at = now(),
+    complete_at = coalesce(excluded.complete_at, c.complete_at)
 
 -- name: add_conversations
 INSERT INTO triage.conversation (source, account, key)

@@ -15,7 +15,7 @@ from triage.core.errors import TriageError
 from triage.store import db
 
 _SQL = db.queries(__file__)
-MOST_ALIKE = 1000
+MOST_ALIKE = 250
 """So many rows of a cluster are counted; a campaign has more."""
 
 
@@ -31,12 +31,12 @@ class Refused(TriageError):
 
 
 def claim(
-    connection: Connection, *, count: int, by: str, topic: str | None, lang: str | None
+    connection: Connection, *, count: int, by: str, topic: str | None, lang: str | None, held: bool = False
 ) -> list[dict[str, Any]]:
-    """Lease the next rows for a person."""
+    """Lease the next rows for a person: copies after all others; of a flood that is held, only when asked for."""
     act_for(connection, by)
-    rows = db.rows(connection, _SQL["claim"], (count, topic, lang))
-    return sorted(rows, key=lambda r: (r["priority"], r["due_at"], r["conversation_id"]))
+    rows = db.rows(connection, _SQL["claim"], (count, topic, lang, held))
+    return sorted(rows, key=lambda r: (r["follower"], r["priority"], r["due_at"], r["conversation_id"]))
 
 
 def release(connection: Connection, conversation_id: int, *, by: str) -> None:
@@ -98,13 +98,14 @@ def page(
         **asdict(wanted),
         "words": _containing(wanted.words),
         "singly": bool(wanted.cluster or wanted.mine or wanted.words),
+        "in_order": way == "by_priority" or wanted == Wanted(),
         "of_source": wanted.source,
         "source": None if merged else wanted.source,
         "after": after and after.conversation_id,
         "after_priority": after and after.priority,
         "after_due": after and after.due_at,
         "limit": limit,
-        "most_alike": MOST_ALIKE,
+        "most_alike": 0 if wanted.cluster else MOST_ALIKE,
     }
     return db.rows(connection, _SQL["page"].format(chosen=_chosen(way)), parameters)
 
@@ -113,11 +114,16 @@ def _way(wanted: Wanted) -> str:
     """How the first rows are found without looking at many others: what an index has in order, or parts of one."""
     if wanted.mine or wanted.snoozed or wanted.held or wanted.cluster or wanted.words:
         return "walk"
+    facets = [
+        bool(wanted.topic),
+        bool(wanted.lang),
+        bool(wanted.source or wanted.account),
+        bool(wanted.older),
+    ]
+    if sum(facets) > 1:
+        return "by_facet"
     if wanted.older:
         return "by_topic"
-    facets = (wanted.topic, wanted.lang, wanted.source or wanted.account)
-    if len(facets) - facets.count(None) > 1:
-        return "by_facet"
     if wanted.source or wanted.account:
         return "by_account"
     return "by_priority" if wanted.overdue else "walk"
@@ -125,9 +131,9 @@ def _way(wanted: Wanted) -> str:
 
 def _chosen(way: str) -> str:
     if way == "walk":
-        return _SQL["walk"].format(filters=_SQL["filters"], after=_SQL["after"])
+        return _SQL["walk"].format(**_SQL)
     parts, part = ("", "true") if way == "by_priority" else (_SQL[f"{way}_parts"], _SQL[way])
-    return _SQL["merge"].format(parts=parts, part=part, filters=_SQL["filters"])
+    return _SQL["merge"].format(parts=parts.format(**_SQL), part=part.format(**_SQL), filters=_SQL["filters"])
 
 
 def _containing(words: str | None) -> str | None:
@@ -138,7 +144,7 @@ def _containing(words: str | None) -> str | None:
 
 
 def counts(connection: Connection) -> dict[str, Any]:
-    """`waiting`, `overdue`, `snoozed`, and since when the `oldest` waits."""
+    """`waiting`, `overdue`, `snoozed`, `held`, and since when the `oldest` waits."""
     return db.rows(connection, _SQL["counts"])[0]
 
 

@@ -1,13 +1,8 @@
 -- name: act_for
 SELECT set_config('triage.acting_for', %s, true)
 
--- name: top
-SELECT * FROM triage.unanswered_queue
-WHERE %(topic)s::text IS NULL OR topic = %(topic)s
-ORDER BY priority, due_at, conversation_id LIMIT %(limit)s
-
 -- name: claim
-SELECT * FROM triage.claim(%s, %s, %s)
+SELECT * FROM triage.claim(%s, %s, %s, of_held => %s)
 
 -- name: release
 SELECT triage.release(%s)
@@ -22,35 +17,85 @@ SELECT triage.dismiss(%s, %s)
 SELECT triage.relabel(%s, %s)
 
 -- name: page
--- A cluster is shown once, by its first row, unless rows are looked for one by one (cluster, mine, words).
-SELECT q.*, CASE WHEN q.cluster IS NULL THEN 1
-                 ELSE (SELECT count(*) FROM triage.unanswered_queue o WHERE o.cluster = q.cluster) END AS alike
-FROM triage.unanswered_queue q
-WHERE (%(after)s::bigint IS NULL
-       OR (q.priority, q.due_at, q.conversation_id)
-          > (%(after_priority)s::smallint, %(after_due)s::timestamptz, %(after)s::bigint))
-  AND (%(topic)s::text IS NULL OR q.topic = %(topic)s)
-  AND (%(lang)s::text IS NULL OR q.lang = %(lang)s)
-  AND (%(source)s::text IS NULL OR q.source = %(source)s)
-  AND (%(account)s::text IS NULL OR q.account = %(account)s)
-  AND (%(older)s::interval IS NULL OR q.waiting_since < now() - %(older)s::interval)
-  AND (%(mine)s::text IS NULL OR q.claimed_by = %(mine)s AND q.lease_until > now())
-  AND (NOT %(overdue)s OR q.due_at < now())
-  AND (NOT %(snoozed)s OR q.snoozed_until > now())
-  AND (%(snoozed)s OR q.snoozed_until IS NULL OR q.snoozed_until <= now())
-  AND (%(words)s::text IS NULL
-       OR concat_ws(' ', q.author, q.author_name, q.subject, q.excerpt) ILIKE %(words)s)
-  AND (%(cluster)s::bigint IS NULL OR q.cluster = %(cluster)s)
-  AND (%(singly)s OR q.cluster IS NULL OR NOT EXISTS (
-          SELECT FROM triage.unanswered_queue o
-          WHERE o.cluster = q.cluster
-            AND (o.priority, o.due_at, o.conversation_id) < (q.priority, q.due_at, q.conversation_id)))
+-- The rows that one of the ways below chose, with how many say the same.
+WITH chosen AS MATERIALIZED ({chosen})
+SELECT q.*, CASE WHEN q.cluster IS NULL OR q.held THEN 1
+                 ELSE (SELECT count(*) FROM (SELECT FROM triage.unanswered_queue o
+                                             WHERE o.cluster = q.cluster AND NOT o.held LIMIT %(most_alike)s) AS o) END AS alike
+FROM chosen JOIN triage.unanswered_queue q USING (conversation_id)
 ORDER BY q.priority, q.due_at, q.conversation_id
-LIMIT %(limit)s
+
+-- name: filters
+    (%(topic)s::text IS NULL OR q.topic = %(topic)s)
+AND (%(lang)s::text IS NULL OR q.lang = %(lang)s)
+AND (%(source)s::text IS NULL OR q.source = %(source)s)
+AND (%(account)s::text IS NULL OR q.account = %(account)s)
+AND (%(older)s::interval IS NULL OR q.waiting_since < now() - %(older)s::interval)
+AND (%(mine)s::text IS NULL OR q.claimed_by = %(mine)s AND q.lease_until > now())
+AND (NOT %(overdue)s OR q.due_at < now())
+AND (NOT %(snoozed)s OR q.snoozed_until > now())
+AND (%(snoozed)s OR q.snoozed_until IS NULL OR q.snoozed_until <= now())
+AND (NOT %(held)s OR q.held)
+AND (%(cluster)s::bigint IS NULL OR q.cluster = %(cluster)s)
+AND (%(words)s::text IS NULL OR concat_ws(' ', q.author, q.author_name, q.subject, q.excerpt) ILIKE %(words)s)
+AND (%(singly)s OR %(held)s OR NOT q.follower AND NOT q.held)
+AND (NOT %(in_order)s OR q.severity > 0)
+
+-- name: after
+(%(after)s::bigint IS NULL
+ OR (q.priority, q.due_at, q.conversation_id) > (%(after_priority)s::smallint, %(after_due)s::timestamptz, %(after)s::bigint))
+
+-- name: walk
+-- One index in its order, whichever the planner finds for the filters.
+SELECT q.conversation_id FROM triage.unanswered_queue q WHERE {filters} AND {after}
+ORDER BY q.priority, q.due_at, q.conversation_id LIMIT %(limit)s
+
+-- name: merge
+-- The beginnings of several indexes, or of several parts of one, put together.
+SELECT b.conversation_id
+FROM generate_series(coalesce(%(after_priority)s::int, 1), 5) AS n
+CROSS JOIN LATERAL (
+    SELECT n::smallint AS priority, CASE WHEN n = %(after_priority)s THEN %(after_due)s::timestamptz ELSE '-infinity' END AS due_at,
+           CASE WHEN n = %(after_priority)s THEN %(after)s::bigint ELSE 0 END AS conversation_id
+) AS p
+{parts}
+CROSS JOIN LATERAL (
+    SELECT q.conversation_id, q.priority, q.due_at FROM triage.unanswered_queue q
+    WHERE q.priority = p.priority AND (q.due_at, q.conversation_id) > (p.due_at, p.conversation_id) AND {part} AND {filters}
+    ORDER BY q.due_at, q.conversation_id LIMIT %(limit)s
+) AS b
+ORDER BY b.priority, b.due_at, b.conversation_id LIMIT %(limit)s
+
+-- name: by_account_parts
+CROSS JOIN (SELECT s.account FROM triage.served() s
+            WHERE (%(of_source)s::text IS NULL OR s.source = %(of_source)s)
+              AND (%(account)s::text IS NULL OR s.account = %(account)s)) AS a
+
+-- name: by_account
+q.account = a.account
+
+-- name: by_topic_parts
+-- Who waits longer than that was due by then: where each topic's part ends. Worked out beforehand
+-- (OFFSET 0): a policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
+CROSS JOIN (SELECT t.key, t.severity, coalesce(triage.due(now() - %(older)s::interval, t.target), 'infinity') AS until FROM triage.topic t
+            WHERE %(topic)s::text IS NULL OR t.key = %(topic)s OFFSET 0) AS t
+
+-- name: by_topic
+q.topic = t.key AND q.due_at <= t.until AND (p.priority <= t.severity OR p.priority = 5)
+
+-- name: by_facet_parts
+{by_topic_parts}
+{by_account_parts}
+CROSS JOIN (SELECT l.lang FROM triage.languages() AS l (lang)
+            WHERE %(lang)s::text IS NULL OR l.lang = %(lang)s) AS l
+
+-- name: by_facet
+{by_topic} AND {by_account} AND q.lang = l.lang
 
 -- name: counts
 SELECT count(*) AS waiting, count(*) FILTER (WHERE due_at < now()) AS overdue,
-       count(*) FILTER (WHERE snoozed_until > now()) AS snoozed, min(waiting_since) AS oldest
+       count(*) FILTER (WHERE snoozed_until > now()) AS snoozed, count(*) FILTER (WHERE held) AS held,
+       min(waiting_since) AS oldest
 FROM triage.unanswered_queue
 
 -- name: mine
@@ -62,7 +107,7 @@ SELECT key, label_en AS en, label_fr AS fr, severity FROM triage.topic ORDER BY 
 -- name: conversation
 SELECT c.id, c.source, c.account, c.state::text AS state, c.topic, q.conversation_id IS NOT NULL AS waits,
        q.priority, q.severity, q.kind, q.intent, q.waiting_since, q.due_at, q.author, q.author_name, q.subject, q.url,
-       q.cluster, q.claimed_by, q.lease_until, q.snoozed_until, q.lang
+       q.cluster, q.held, q.claimed_by, q.lease_until, q.snoozed_until, q.lang
 FROM triage.conversation c LEFT JOIN triage.unanswered_queue q ON q.conversation_id = c.id
 WHERE c.id = %s
 

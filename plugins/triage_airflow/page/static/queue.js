@@ -3,12 +3,18 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const body = document.body;
 const rows = $("#rows"), reading = $("#reading"), acts = $("#acts"), said = $("#said"), filters = $("#filters");
+const reply = $("#reply"), words = $("#reply-text"), letters = $("#letters");
 const sources = new WeakMap(); // each row, and its HTML as the server sent it
 const tags = new Map(); // address, and the ETag of what is shown
 const selected = new Set();
-let current = null, open = null, hush = 0;
+const drafts = new Map(); // conversation, and what is written to it: text, and the key that makes it one reply
+const RENEW = 10 * 60000, AWAY = 15 * 60000;
+let current = null, open = null, hush = 0, skew = 0, active = Date.now(), renewed = "";
 
-const theme = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+const kept = key => { try { return localStorage.getItem(key); } catch { return null; } };
+const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
+const theme = kept("theme");
+letters.checked = kept("triage.letters") !== "off";
 if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme; // Airflow's own switch
 
 const parse = html => new DOMParser().parseFromString(html, "text/html").body;
@@ -24,6 +30,7 @@ async function get(path, always = false) {
   } catch {
     return live("stale");
   }
+  skew = (Date.parse(answer.headers.get("Date")) || Date.now()) - Date.now();
   if (answer.status === 304) return live("live");
   if (answer.status === 404) return null;
   if (!answer.ok) return live(answer.status === 401 ? "out" : "stale");
@@ -108,11 +115,12 @@ function move(step) {
 }
 
 async function show(id, { focus = true, push = true } = {}) {
+  if (reply && open !== id) reply.hidden = true;
   current = open = id;
   paint();
   const found = await get(`c/${id}`, true);
   if (open !== id) return;
-  if (found) { reading.replaceChildren(...found.children); localise(reading); }
+  if (found) { reading.replaceChildren(...found.children); localise(reading); writing(); }
   if (found === null) return close();
   body.classList.add("reading");
   $("#conversation").scrollTop = 0;
@@ -130,6 +138,7 @@ function close() {
   const was = open;
   open = null;
   body.classList.remove("reading");
+  if (reply) reply.hidden = true;
   history.replaceState(null, "", address());
   if (was) focusRow(rowOf(was) || list()[0]);
 }
@@ -140,14 +149,55 @@ async function refresh({ reread = true } = {}) {
   const [fresh, talk, figures] = await Promise.all([
     get(`rows?${query}`), open && reread ? get(`c/${open}`) : undefined, get("numbers"),
   ]);
+  holdOn();
   if (figures) $("#numbers").replaceChildren(...figures.children);
   if (fresh) merge(fresh);
   if (talk && talk.firstElementChild?.dataset.id === open && getSelection().isCollapsed) {
     const within = reading.contains(document.activeElement);
     reading.replaceChildren(...talk.children);
     localise(reading);
+    writing();
     if (within) $("#title", reading)?.focus({ preventScroll: true });
   }
+}
+
+// A lease lasts as long as its holder reads or writes: renewed when little of it is left, not while nobody is there.
+function holdOn() {
+  const until = $("article", reading)?.dataset.until;
+  if (!until || until === renewed || document.hidden || Date.now() - active > AWAY) return;
+  if (Date.parse(until) - Date.now() - skew > RENEW) return;
+  renewed = until;
+  fetch("act", { method: "POST", body: new URLSearchParams({ verb: "renew", id: open }) }).catch(() => { renewed = ""; });
+}
+
+function writing() {
+  if (!reply) return;
+  const talk = $("article", reading);
+  reply.hidden = !talk || talk.dataset.waits !== "yes" || Boolean($(".reply.wanted, .reply.sending, .reply.unknown", reading));
+  const text = drafts.get(open)?.text || "";
+  if (words.value !== text) { words.value = text; measure(); }
+  $("#reply-to").textContent = talk?.dataset.to ? body.dataset.to.replace("#", talk.dataset.to) : "";
+}
+
+let measuring = 0;
+function measure() {
+  clearTimeout(measuring);
+  const place = $("#reply-length"), source = $("article", reading)?.dataset.source;
+  if (!words.value || !source) return place.replaceChildren();
+  measuring = setTimeout(async () => {
+    const text = words.value;
+    const answer = await fetch("length", { method: "POST", body: new URLSearchParams({ source, text }) }).catch(() => null);
+    if (answer?.ok && words.value === text) place.replaceChildren(...parse(await answer.text()).children);
+  }, 200);
+}
+
+async function send() {
+  const draft = drafts.get(open), id = open;
+  if (!draft?.text.trim()) return words.focus();
+  const answer = await post("reply", { id, text: draft.text, key: draft.key });
+  if (answer?.ok) { drafts.delete(id); words.value = ""; measure(); }
+  await refresh();
+  if (answer?.ok && open === id) $("#title", reading)?.focus();
 }
 
 async function more() {
@@ -200,6 +250,7 @@ async function act(verb, word = "") {
 
 function ask(verb) {
   if (!targets().length) return;
+  if (verb === "reply") return write();
   const dialog = $(`#ask-${verb}`);
   if (!dialog) return act(verb);
   $("form", dialog).reset();
@@ -207,6 +258,13 @@ function ask(verb) {
   $(".for", dialog).textContent = n > 1 ? body.dataset.for.replace("#", n) : body.dataset.one;
   dialog.showModal();
   $("[name=word]", dialog).focus();
+}
+
+async function write() {
+  if (open !== current || !open) await show(current, { focus: false });
+  if (reply.hidden) return;
+  reply.scrollIntoView({ block: "nearest" });
+  words.focus();
 }
 
 function toggle(id) {
@@ -223,7 +281,7 @@ const KEYS = {
 };
 if (acts) Object.assign(KEYS, {
   c: () => ask("claim"), r: () => ask("release"), a: () => ask("answer"), d: () => ask("dismiss"),
-  t: () => ask("relabel"), s: () => ask("snooze"), n: () => ask("note"),
+  t: () => ask("relabel"), s: () => ask("snooze"), n: () => ask("note"), p: () => ask("renew"), w: () => ask("reply"),
 });
 
 document.addEventListener("keydown", event => {
@@ -234,6 +292,7 @@ document.addEventListener("keydown", event => {
     return;
   }
   if (event.key === "Enter" && at.matches("a:not(.row > a:first-of-type), button, summary")) return;
+  if (event.key.length === 1 && !letters.checked) return;
   const does = KEYS[event.key];
   if (!does) return;
   event.preventDefault();
@@ -249,6 +308,8 @@ document.addEventListener("click", event => {
   else if (button?.id === "help") $("#keys").showModal();
   else if (button?.id === "unselect") { selected.clear(); paint(); }
   else if (button?.id === "next") takeNext();
+  else if (button?.id === "all") { for (const row of list()) selected.add(row.dataset.id); paint(); }
+  else if (button?.dataset.again) again(button);
   else if (button?.dataset.verb) ask(button.dataset.verb);
   else if (button?.matches(".cancel")) button.closest("dialog").close();
   else if (button?.matches(".chip")) { const word = $("[name=word]", button.form); word.value = button.textContent; word.focus(); }
@@ -259,6 +320,27 @@ async function takeNext() {
   await post("next", [["n", "10"], ["topic", query.get("topic") || ""], ["lang", query.get("lang") || ""]]);
   await refresh();
 }
+
+async function again(button) {
+  await post(`reply/${button.dataset.again}`, { id: button.closest("[data-reply]").dataset.reply });
+  await refresh();
+}
+
+if (reply) {
+  words.addEventListener("input", () => {
+    const key = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+    drafts.set(open, { text: words.value, key });
+    measure();
+  });
+  words.addEventListener("keydown", event => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) reply.requestSubmit(); });
+  reply.addEventListener("submit", event => { event.preventDefault(); send(); });
+}
+letters.addEventListener("change", () => {
+  keep("triage.letters", letters.checked ? "on" : "off");
+  body.classList.toggle("wordy", !letters.checked);
+});
+body.classList.toggle("wordy", !letters.checked);
+for (const sign of ["keydown", "pointerdown", "scroll"]) addEventListener(sign, () => { active = Date.now(); }, { passive: true, capture: true });
 
 rows.addEventListener("focusin", event => { // what has the focus is what a key acts on
   const row = event.target.closest(".row");
@@ -299,6 +381,7 @@ for (const dialog of document.querySelectorAll("dialog form[data-verb]")) {
 for (const row of list()) sources.set(row, row.outerHTML);
 current = open = $("article", reading)?.dataset.id || null;
 localise(reading);
+writing();
 paint();
 refresh();
 (function poll() {

@@ -1,0 +1,235 @@
+"""Surges put into streams whose process is stated: how late, and how often for nothing.
+
+Messages are Poisson around a rate with a daily rhythm (peak to trough 5 to 1, at any hour). A surge multiplies the rate
+from a random moment on, for two days. The rough process has weekends at half, and a rate that jumps by 30 % from
+hour to hour. Every rule is given the threshold at which it has as many false alarms as ours on the same quiet streams:
+one for all streams, as ours has, and in the last column the best that a tuning to each baseline would give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.surge_rules import GUARD, RULES, Counts, Rule, beginnings
+from triage.core.surge import Bin, Detector, Settings
+
+SECONDS = 300
+PER_DAY = 24 * 3600 // SECONDS
+BASELINES = (0.2, 1.0, 5.0, 20.0, 50.0)
+FACTORS = (3, 5, 10)
+STREAMS, HISTORY, QUIET, SURGE = 8, 28, 45, 2
+"""Streams of a baseline; days of history before a surge, of quiet after it, of a surge."""
+START = datetime(2026, 1, 5, tzinfo=UTC)
+SILENT = 6 * 3600 // SECONDS
+MONTH = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """How quiet life goes. `wander` is the spread of the rate from hour to hour, `weekend` its part of the rate."""
+
+    name: str
+    rhythm: float = 0.67
+    weekend: float = 1.0
+    wander: float = 0.0
+
+    def rates(self, hourly: float, days: int, chance: np.random.Generator) -> Counts:
+        """Messages expected per bin."""
+        hours = np.arange(days * PER_DAY) * SECONDS / 3600
+        shape = 1 + self.rhythm * np.sin((hours % 24 - chance.uniform(0, 24)) / 24 * 2 * np.pi)
+        shape *= np.where((hours // 24) % 7 >= 5, self.weekend, 1.0)
+        if self.wander:
+            steps = chance.normal(0, self.wander, len(hours) // 12 + 1)
+            shape *= np.repeat(np.exp(steps - self.wander**2 / 2), 12)[: len(hours)]
+        return hourly * SECONDS / 3600 * shape
+
+
+PLAIN = Process(name="daily rhythm")
+ROUGH = Process(name="daily rhythm, weekends at half, wandering by 30 %", weekend=0.5, wander=0.3)
+
+
+def play(detector: Detector, counts: Counts, first: int, *, until_alarm: bool = False) -> list[int]:
+    """The bins (from `first` on, as numbers of the stream) in which an alarm was raised."""
+    alarms = []
+    for number, count in enumerate(counts.tolist(), first):
+        began = START + timedelta(seconds=number * SECONDS)
+        said = detector.step(Bin(started_at=began, seconds=SECONDS, count=int(count))).surge
+        if said and said.kind == "alarm":
+            alarms.append(number)
+            if until_alarm:
+                break
+    return alarms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One stream: what came, its rates, and the detector's state after the history."""
+
+    counts: Counts
+    rates: Counts
+    state: dict[str, Any]
+    alarms: Sequence[int]
+
+
+def streams(process: Process, hourly: float, settings: Settings, seed: int) -> list[Stream]:
+    """Quiet streams, each seen through to its end."""
+    chance = np.random.default_rng([seed, round(hourly * 10)])
+    made = []
+    for _ in range(STREAMS):
+        rates = process.rates(hourly, HISTORY + QUIET, chance)
+        counts = chance.poisson(rates).astype(float)
+        detector = Detector(settings)
+        cut = HISTORY * PER_DAY
+        early = play(detector, counts[:cut], 0)
+        state = detector.dump()
+        made.append(
+            Stream(
+                counts=counts, rates=rates, state=state, alarms=[*early, *play(detector, counts[cut:], cut)]
+            )
+        )
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injected:
+    """A surge in a copy of a stream: the history before it, the counts from its onset."""
+
+    counts: Counts
+    onset: int
+    state: dict[str, Any]
+
+
+def inject(made: Sequence[Stream], factor: int, number: int, seed: int) -> list[Injected]:
+    """So many surges at random moments of the day after the history."""
+    chance = np.random.default_rng([seed, factor])
+    found = []
+    for place in range(number):
+        stream = made[place % len(made)]
+        onset = HISTORY * PER_DAY + int(chance.integers(PER_DAY))
+        counts = stream.counts[: onset + SURGE * PER_DAY].copy()
+        counts[onset:] = chance.poisson(stream.rates[onset : onset + SURGE * PER_DAY] * factor)
+        found.append(Injected(counts=counts, onset=onset, state=stream.state))
+    return found
+
+
+def ours(surges: Sequence[Injected], settings: Settings) -> NDArray[np.float64]:
+    """Delay of each alarm in minutes; infinite when none came while the surge lasted."""
+    delays = []
+    for surge in surges:
+        detector, cut = Detector(settings, surge.state), HISTORY * PER_DAY
+        play(detector, surge.counts[cut : surge.onset], cut)
+        alarms = play(detector, surge.counts[surge.onset :], surge.onset, until_alarm=True)
+        delays.append(_minutes(alarms[0] - surge.onset) if alarms else np.inf)
+    return np.array(delays)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A rule, with the guard or without, and its scores in the quiet of each baseline."""
+
+    rule: Rule
+    guard: bool
+    quiet: Sequence[Counts]
+
+    @property
+    def name(self) -> str:
+        return self.rule.name + (f", {GUARD} messages" if self.guard else "")
+
+    def false_alarms(self, threshold: float, baseline: int | None = None) -> int:
+        """How often the rule begins to speak for nothing, in all or in one of the baselines."""
+        tables = self.quiet if baseline is None else [self.quiet[baseline]]
+        return sum(len(beginnings(row >= threshold, SILENT)) for table in tables for row in table)
+
+    def equal(self, allowed: int, baseline: int | None = None) -> float:
+        """The lowest threshold with no more false alarms than `allowed`."""
+        low, high = self.rule.threshold / 32, self.rule.threshold * 256
+        for _ in range(24):
+            middle = (low * high) ** 0.5
+            if self.false_alarms(middle, baseline) > allowed:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+def judged(made: Sequence[Sequence[Stream]]) -> list[Judged]:
+    """Every rule on the quiet streams, with the guard and without."""
+    cut = HISTORY * PER_DAY
+    tables = [np.stack([s.counts for s in streams]) for streams in made]
+    return [
+        Judged(rule=rule, guard=guard, quiet=[rule.scores(t, SECONDS, guard=guard)[:, cut:] for t in tables])
+        for rule in RULES
+        for guard in (False, True)
+    ]
+
+
+def theirs(surges: Sequence[Injected], rule: Judged) -> list[Counts]:
+    """The rule's scores while each surge lasts."""
+    longest = max(len(s.counts) for s in surges)
+    table = np.stack([np.pad(s.counts, (0, longest - len(s.counts)), mode="edge") for s in surges])
+    scores = rule.rule.scores(table, SECONDS, guard=rule.guard)
+    return [row[s.onset : len(s.counts)] for s, row in zip(surges, scores, strict=True)]
+
+
+def delays(scores: Sequence[Counts], threshold: float) -> Counts:
+    """Minutes to the rule's first word; infinite when it says none."""
+    spoken = [np.flatnonzero(row >= threshold) for row in scores]
+    return np.array([_minutes(int(s[0])) if len(s) else np.inf for s in spoken])
+
+
+def _minutes(bins: int) -> float:
+    """To the end of the bin that gave the alarm."""
+    return (bins + 1) * SECONDS / 60
+
+
+def table(process: Process, number: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+    """False alarms and delays as rows to print, and whether what must be shown is."""
+    settings = Settings()
+    made = [streams(process, hourly, settings, 1) for hourly in BASELINES]
+    mine = [sum(a >= HISTORY * PER_DAY for s in streams for a in s.alarms) for streams in made]
+    months, rules = STREAMS * QUIET / MONTH, judged(made)
+    quiet = [{"false alarms a stream and month": "ours", **_by_baseline([n / months for n in mine])}]
+    for rule in rules:
+        found = [rule.false_alarms(rule.rule.threshold, n) / months for n in range(len(BASELINES))]
+        quiet.append({"false alarms a stream and month": rule.name, **_by_baseline(found)})
+    one = [rule.equal(sum(mine)) for rule in rules]
+    rows, pooled = [], [[] for _ in (*rules, None)]
+    for place, hourly in enumerate(BASELINES):
+        own = [rule.equal(mine[place], place) for rule in rules]
+        for factor in FACTORS:
+            surges = inject(made[place], factor, number, 2)
+            ours_ = ours(surges, settings)
+            scores = [theirs(surges, rule) for rule in rules]
+            found = [delays(s, t) for s, t in zip(scores, one, strict=True)]
+            tuned = [delays(s, t) for s, t in zip(scores, own, strict=True)]
+            for kept, more in zip(pooled, (*found, ours_), strict=True):
+                kept.append(more)
+            rows.append(_row(f"{hourly:g} an hour, x{factor}", ours_, found, tuned, rules))
+    together = [np.concatenate(kept) for kept in pooled]
+    rows.append(_row("all together", together[-1], together[:-1], None, rules))
+    good = rows[-1]["of it"] <= 0.5 and max(n / months for n in mine) <= 1
+    return quiet, rows, good
+
+
+def _by_baseline(values: Sequence[float]) -> dict[str, float]:
+    return {f"{hourly:g}/h": float(value) for hourly, value in zip(BASELINES, values, strict=True)}
+
+
+def _row(
+    what: str, mine: Counts, found: Sequence[Counts], tuned: Sequence[Counts] | None, rules: Sequence[Judged]
+) -> dict[str, Any]:
+    medians = [float(np.median(d)) for d in found]
+    best = int(np.argmin(medians))
+    ours_ = float(np.median(mine))
+    return {
+        "surge": what, "ours, min": ours_, "missed": float(np.isinf(mine).mean()), "best rule": rules[best].name,
+        "its min": medians[best], "its missed": float(np.isinf(found[best]).mean()),
+        "of it": ours_ / medians[best] if np.isfinite(ours_) else np.inf,
+        "tuned to the baseline": min(float(np.median(d)) for d in tuned) if tuned else np.nan,
+    }  # fmt: skip

@@ -1,0 +1,121 @@
+"""Which words a surge has, and which messages are read first."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.core.sample import leading, sample
+from triage.core.terms import KEPT, Background, emerging, rule, terms
+
+CALM = [
+    "Where is my order? It is late again.", "The mixer is great, thank you.", "Can I return the blue kettle?",
+    "Où est ma commande ? Elle est en retard.", "Merci pour la réponse, c'est parfait.", "Is the shop open on Sunday?",
+] * 60  # fmt: skip
+BURST = [
+    "The Duo 7 fell while it was running! #mixergate", "My duo 7 too, the head fell down. Is it safe?",
+    "La duo 7 est tombée, c'est dangereux #mixergate", "Is the Duo 7 of my mother safe? #MixerGate",
+    "duo 7 broken again, is there a recall", "Une duo 7 est tombée chez nous aussi #mixergate",
+]  # fmt: skip
+
+
+@pytest.fixture
+def background() -> Background:
+    made = Background()
+    made.learn(CALM)
+    return made
+
+
+def test_a_text_is_words_tags_names_and_pairs() -> None:
+    assert terms("L'usine de #Nice: @Marc, see https://x.example/a or mail a@b.example") == {
+        "usine", "#nice", "@marc", "see", "mail", "l usine", "usine de", "de see", "see or", "or mail",
+    }  # fmt: skip
+
+
+def test_what_distinguishes_a_surge(background: Background) -> None:
+    found = emerging([(f"p{n}", text) for n, text in enumerate(BURST)], background)
+    texts = [term.text for term in found]
+    assert {"duo", "#mixergate"} <= set(texts)
+    assert not {"the", "is", "est", "la"} & set(texts)
+    assert found == sorted(found, key=lambda term: (-term.score, term.text))
+    tag = next(term for term in found if term.text == "#mixergate")
+    assert (tag.kind, tag.people, tag.usual) == ("hashtag", 4, 0.0)
+
+
+def test_one_person_is_one(background: Background) -> None:
+    assert emerging([("p", f"zebra {n}") for n in range(50)], background) == []
+
+
+def test_a_pair_says_it_better_than_its_words(background: Background) -> None:
+    told = [(f"p{n}", f"{w} brake failure today") for n, w in enumerate(["a", "my", "the", "some", "one"])]
+    texts = [term.text for term in emerging(told, background)]
+    assert "brake failure" in texts
+    assert "brake" not in texts
+
+
+def test_without_a_background_nothing_breaks() -> None:
+    assert len(emerging([(f"p{n}", text) for n, text in enumerate(BURST)], Background())) <= 10
+    assert emerging([], Background()) == []
+
+
+def test_the_rule_is_yaml_for_topics(background: Background) -> None:
+    found = emerging([(f"p{n}", text) for n, text in enumerate(BURST)], background)
+    read = yaml.safe_load("topics:\n" + rule("product_defect", found, label='The "Duo"'))
+    topic = read["topics"]["product_defect"]
+    assert topic["hashtags"] == ["#mixergate"]
+    assert "duo" in topic["phrases"]
+    assert topic["label"]["en"] == 'The "Duo"'
+
+
+def test_the_background_is_bounded_and_stored() -> None:
+    made = Background()
+    made.learn(f"word{n} common" for n in range(3 * KEPT))
+    state = json.loads(json.dumps(made.dump()))
+    assert len(state["counts"]) == KEPT
+    assert Background(state).share("common") == pytest.approx(1.0)
+
+
+@given(st.lists(st.text(max_size=80), max_size=8))
+def test_any_text_is_read(texts: list[str]) -> None:
+    made = Background()
+    made.learn(texts)
+    for term in emerging([(str(n), t) for n, t in enumerate(texts)], made, least_people=1):
+        assert 0 < term.share <= 1
+        assert yaml.safe_load(rule("x", [term]))
+
+
+class TestSample:
+    @given(st.integers(0, 300), st.integers(0, 320))
+    def test_no_message_twice_and_no_fewer_than_asked(self, number: int, size: int) -> None:
+        ids = [str(n) for n in range(number)]
+        chosen = sample(ids, size)
+        assert len(chosen) == len(set(chosen)) == min(number, size)
+        assert set(chosen) <= set(ids)
+        if chosen:
+            assert chosen[0] == ids[-1]
+            assert size == 1 or number == 1 or chosen[1] == ids[0]
+
+    @given(st.integers(40, 2000), st.integers(9, 40))
+    def test_it_is_spread(self, number: int, size: int) -> None:
+        places = sorted(int(n) for n in sample([str(n) for n in range(number)], size))
+        widest = max(b - a for a, b in pairwise(places))
+        assert widest <= number / 8 * 1.1 + 2
+
+
+class TestLeading:
+    def test_what_a_sample_is_about(self) -> None:
+        read = ["unsure"] * 10 + ["product_defect"] * 8 + ["delivery"] * 2
+        assert leading(read, {}) == "product_defect"
+
+    def test_the_usual_is_no_news(self) -> None:
+        read = ["delivery"] * 20 + ["billing"] * 10
+        assert leading(read, {"delivery": 0.6, "billing": 0.35}) is None
+
+    def test_few_messages_and_no_topics_name_nothing(self) -> None:
+        assert leading(["tampering"] * 19, {}) is None
+        assert leading(["unsure"] * 50 + ["not_crisis"] * 50, {}) is None

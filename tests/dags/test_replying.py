@@ -1,0 +1,42 @@
+"""The DAG that sends replies, as Airflow runs it, with the pipeline's own rights in PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dags.test_runs import Stage, _tries, stage  # noqa: F401
+from triage.store import db
+
+WAITS = "SELECT conversation_id AS id FROM triage.unanswered_queue"
+REPLIES = "SELECT state, coalesce(error, '') AS error FROM triage.reply ORDER BY id"
+
+
+def _want(stage: Stage, text: str) -> None:  # noqa: F811
+    (row,) = stage.rows(WAITS)
+    with db.connect(stage.dsn) as connection, db.transaction(connection):
+        db.rows(connection, "SELECT triage.reply(%s, %s)", (row["id"], text))
+
+
+def test_a_reply_is_sent_by_its_dag(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    stage.mail("burnt", "My mixer caught fire and burned my hand. What shall I do?")
+    stage.run("collect_care")
+    _want(stage, "Please unplug it. We call you.")
+    assert _tries(stage.run("reply_care")) == {"send": ("success", 1)}
+    assert "reply care: read 1, kept 1" in capfd.readouterr().out
+    assert stage.rows(REPLIES) == [{"state": "sent", "error": ""}]
+    assert stage.rows(WAITS) == []
+    assert [m["labels"] for m in stage.box()["messages"]].count(["SENT"]) == 1
+    stage.run("collect_care")
+    assert [r["n"] for r in stage.rows("SELECT count(*) AS n FROM triage.message")] == [2]
+
+
+def test_what_a_person_must_mend_fails_at_once_and_is_shown_to_whoever_wrote(stage: Stage) -> None:  # noqa: F811
+    """X is connected for reading only."""
+    post = {"id": "q", "author": "ada", "text": "@volmera it smokes"}
+    stage.x.control("deliver", {"posts": [post]})
+    stage.run("collect_volmera_x")
+    _want(stage, "Please unplug it.")
+    assert _tries(stage.run("reply_volmera_x")) == {"send": ("failed", 1)}
+    (row,) = stage.rows(REPLIES)
+    assert row["state"] == "wanted"
+    assert "no keys to write with" in row["error"]

@@ -1,0 +1,109 @@
+-- name: act_for
+SELECT set_config('triage.acting_for', %s, true)
+
+-- name: lock
+SELECT triage.lock_incidents()
+
+-- name: end_watches
+WITH ended AS (
+    UPDATE triage.incident SET state = 'closed' WHERE state = 'watched' AND watched_until < %(now)s RETURNING id
+)
+INSERT INTO triage.incident_log (incident_id, verb, by, at, reason)
+SELECT id, 'end watch', 'detect', %(now)s, 'watched long enough' FROM ended
+
+-- name: watched_streams
+SELECT coalesce('topic:' || topic, stream) AS stream FROM triage.incident WHERE state = 'watched'
+
+-- name: current
+SELECT id, topic, account, stream, onset, alarmed_at, surge_ended_at, state, severity, closed_at, opened_by, watched_until
+FROM triage.incident WHERE state <> 'closed' OR closed_at > %s ORDER BY id
+
+-- name: open
+INSERT INTO triage.incident (topic, account, stream, onset, alarmed_at, observed, expected, peak, severity, opened_by, named_at)
+SELECT %(topic)s, %(account)s, %(stream)s, %(onset)s, %(now)s, %(observed)s, %(expected)s, %(peak)s,
+       least(%(severity)s, (SELECT severity FROM triage.topic WHERE key = %(topic)s)), 'detect',
+       CASE WHEN %(topic)s::text IS NOT NULL THEN %(now)s END
+RETURNING id
+
+-- name: reopen
+UPDATE triage.incident
+SET state = 'open', closed_at = NULL, closed_by = NULL, closed_reason = NULL, watched_until = NULL, queue_told = false,
+    surge_ended_at = NULL, stream = %(stream)s, severity = least(severity, %(severity)s),
+    observed = greatest(observed, %(observed)s), peak = greatest(peak, %(peak)s)
+WHERE id = %(id)s
+
+-- name: grow
+UPDATE triage.incident
+SET surge_ended_at = NULL, stream = %(stream)s, severity = least(severity, %(severity)s), onset = least(onset, %(onset)s),
+    observed = greatest(observed, %(observed)s), expected = CASE WHEN %(observed)s > observed THEN %(expected)s ELSE expected END,
+    peak = greatest(peak, %(peak)s)
+WHERE id = %(id)s
+
+-- name: end_surge
+UPDATE triage.incident
+SET surge_ended_at = %(at)s, observed = greatest(observed, %(observed)s),
+    expected = CASE WHEN %(observed)s > observed THEN %(expected)s ELSE expected END, peak = greatest(peak, %(peak)s)
+WHERE id = %(id)s
+
+-- name: name
+UPDATE triage.incident i
+SET topic = t.key, named_at = %(now)s, account = NULL, severity = least(i.severity, t.severity), queue_told = false
+FROM triage.topic t WHERE i.id = %(id)s AND t.key = %(topic)s
+
+-- name: close
+UPDATE triage.incident
+SET state = CASE WHEN %(days)s > 0 THEN 'watched' ELSE 'closed' END, closed_at = %(now)s, closed_by = 'detect',
+    closed_reason = %(reason)s, watched_until = %(now)s + make_interval(days => %(days)s), queue_told = false
+WHERE id = %(id)s
+
+-- name: log
+INSERT INTO triage.incident_log (incident_id, verb, by, at, reason, detail) VALUES (%s, %s, %s, %s, %s, %s)
+
+-- name: read_topics
+SELECT d.topic, count(*) AS count
+FROM triage.message m JOIN triage.classification d ON d.id = m.decision_id
+WHERE m.direction = 'inbound' AND m.sent_at >= %(since)s AND m.sent_at < %(until)s
+  AND (%(account)s::text IS NULL OR m.account = %(account)s)
+GROUP BY 1 ORDER BY 2 DESC, 1
+
+-- name: waiting
+SELECT count(*) AS waiting FROM triage.unanswered_queue
+WHERE (%(topic)s::text IS NULL OR topic = %(topic)s) AND (%(account)s::text IS NULL OR account = %(account)s)
+  AND waiting_since >= %(onset)s
+
+-- name: untold
+SELECT id, topic, state FROM triage.incident WHERE NOT queue_told
+
+-- name: rows_about
+SELECT conversation_id AS id FROM triage.unanswered_queue WHERE topic = ANY (%s) ORDER BY conversation_id
+
+-- name: told
+UPDATE triage.incident SET queue_told = true WHERE id = %s AND state = %s AND topic IS NOT DISTINCT FROM %s
+
+-- name: board
+SELECT * FROM triage.incident_board WHERE %(all)s OR state <> 'closed' ORDER BY state = 'open' DESC, id DESC
+
+-- name: one
+SELECT * FROM triage.incident_board WHERE id = %s
+
+-- name: history
+SELECT * FROM triage.incident_history(%s)
+
+-- name: volume
+SELECT started_at, count, expected, score FROM triage.incident_volume
+WHERE incident_id = %(id)s AND started_at >= %(since)s ORDER BY started_at
+
+-- name: open_by_hand
+SELECT triage.open_incident(%s, %s, %s) AS id
+
+-- name: close_by_hand
+SELECT triage.close_incident(%s, %s, %s)
+
+-- name: watch_by_hand
+SELECT triage.watch_incident(%s, %s)
+
+-- name: reopen_by_hand
+SELECT triage.reopen_incident(%s, %s)
+
+-- name: note_by_hand
+SELECT triage.note_incident(%s, %s)
