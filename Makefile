@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo browser test test-all lint bench bench-classify clean schema
+.PHONY: install demo browser test test-all lint bench bench-classify bench-surge docs clean schema
 
 install: $(STAMP)
 
@@ -13,7 +13,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing 230 packages into $(VENV), about two minutes the first time …"
+	@echo "Installing 270 packages into $(VENV), about two minutes the first time …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
@@ -43,8 +43,14 @@ bench: install
 bench-classify: install
 	@$(BIN)/python -m benchmarks classify $(ARGS)
 
+bench-surge: install
+	@$(BIN)/python -m benchmarks surge $(ARGS)
+
+docs: install
+	@$(BIN)/python -m mkdocs build --quiet && echo "The documentation is in site/index.html"
+
 schema: install
 	@$(BIN)/python -m tests.store.dump_schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -42,9 +42,9 @@ def tell() -> dict[str, Any]:
     from triage.ops import notices
 
     with task_errors(), database() as connection:
-        triage = load().triage
-        wanted = notices.plan(connection, triage, link=queue_address())
-        report = notices.send(connection, triage.notify, deliver)
+        settings = load()
+        wanted = notices.plan(connection, settings, link=queue_address())
+        report = notices.send(connection, settings.triage.notify, deliver)
         report.notes.append(f"{wanted} new")
         print(report)
         notices.tidy(connection)

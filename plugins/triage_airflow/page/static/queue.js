@@ -163,11 +163,11 @@ async function refresh({ reread = true } = {}) {
 
 // A lease lasts as long as its holder reads or writes: renewed when little of it is left, not while nobody is there.
 function holdOn() {
-  const until = $("article", reading)?.dataset.until;
+  const { id, until } = $("article", reading)?.dataset ?? {};
   if (!until || until === renewed || document.hidden || Date.now() - active > AWAY) return;
   if (Date.parse(until) - Date.now() - skew > RENEW) return;
   renewed = until;
-  fetch("act", { method: "POST", body: new URLSearchParams({ verb: "renew", id: open }) }).catch(() => { renewed = ""; });
+  fetch("act", { method: "POST", body: new URLSearchParams({ verb: "renew", id }) }).catch(() => { renewed = ""; });
 }
 
 function writing() {
