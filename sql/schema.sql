@@ -2361,7 +2361,7 @@ CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
 CREATE INDEX unanswered_queue_account ON triage.unanswered_queue USING btree (account, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
 
-CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) WHERE (cluster IS NOT NULL);
+CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) INCLUDE (account, held) WHERE (cluster IS NOT NULL);
 
 CREATE INDEX unanswered_queue_facets ON triage.unanswered_queue USING btree (topic, account, lang, priority, due_at, conversation_id) INCLUDE (waiting_since, snoozed_until) WHERE ((NOT follower) AND (NOT held));
 

@@ -64,6 +64,10 @@ WRONG = [
     ("[0m, 2h]", "soon", 11, "notify.desk.overdue"),
     ('"20:00-07:00"', '"20:00"', 12, "is no span of quiet hours"),
     ('"20:00-07:00"', '"20:00-20:00"', 12, "leave `quiet` out"),
+    ('"08:00"', '"08:00"\n    weekly: "mon"', 11, 'no day and time of a week; write them in quotes'),
+    ('"08:00"', '"08:00"\n    weekly: "lun 09:00"', 11, "'lun 09:00' is no day and time of a week"),
+    ('"08:00"', '"08:00"\n    weekly: "mon 25:00"', 11, "'25:00' is no time of day"),
+    ('"08:00"', '"08:00"\n    weekly: 9', 11, "9 is no day and time of a week"),
     ("[care]", "[press]", 13, "no account 'press'; correct it"),
     ("    kind: slack", "    kind: slack\n    excerpt: 900", 16, "notify.ops.excerpt"),
     ("    kind: slack", "    kind: slack\n    alarm: true", 16, "no such setting"),
@@ -92,6 +96,7 @@ def test_the_example_that_ships_is_right() -> None:
     assert {entry.kind for entry in found.values()} == {"smtp", "slack", "apprise"}
     assert any(entry.alarms for entry in found.values())
     assert any(entry.incidents for entry in found.values())
+    assert any(entry.weekly for entry in found.values())
 
 
 def entry(**given: object) -> Notify:
@@ -116,3 +121,18 @@ def test_the_digest_keeps_its_hour_when_the_clocks_change() -> None:
     summer, winter = datetime(2026, 10, 24, 7, 30, tzinfo=UTC), datetime(2026, 10, 25, 7, 30, tzinfo=UTC)
     assert nine.digest_day(summer) is not None
     assert nine.digest_day(winter) is None
+
+
+def test_the_week_is_due_on_its_day_at_its_hour_and_for_a_day_after() -> None:
+    """Nine o'clock in Paris is 08:00 UTC in winter; 2026-11-23 is a Monday."""
+    monday = entry(weekly="mon 09:00", days=["tue"])
+
+    def due(day: int, hour: int, minute: int = 0) -> datetime | None:
+        return monday.weekly_day(datetime(2026, 11, day, hour, minute, tzinfo=UTC))
+
+    assert due(23, 7, 59) is None
+    assert due(23, 8) == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert due(24, 7, 59) == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert due(24, 8) is None
+    assert due(29, 8) is None
+    assert entry().weekly_day(datetime(2026, 11, 23, 8, tzinfo=UTC)) is None

@@ -37,7 +37,7 @@ def add_parsers(subparsers: Any) -> None:
     )
     evaluate.add_argument("file", metavar="FILE.jsonl", help="JSON lines; - is standard input")
     evaluate.add_argument("--json", action="store_true", help="JSON in place of the tables")
-    evaluate.add_argument("--fast", action="store_true", help="without the second reader")
+    evaluate.add_argument("--fast", action="store_true", help="without the encoders")
     evaluate.set_defaults(func=_evaluate)
     train = subparsers.add_parser(
         "train",

@@ -40,6 +40,7 @@ def _debrief(args: argparse.Namespace) -> int:
         raise ConfigError(f"--zone {args.zone!r} is no time zone; write one such as Europe/Paris") from None
     with db.connect(args.dsn or db.dsn_from_environment()) as connection:
         found = debrief.gather(connection, args.incident, language=args.lang)
-    for path in debrief.write(found, args.to, language=args.lang, zone=zone):
-        print(path)
+        for path in debrief.write(found, args.to, language=args.lang, zone=zone):
+            print(path)
+        debrief.note(connection, args.incident)
     return 0

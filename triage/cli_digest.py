@@ -1,4 +1,4 @@
-"""`triage digest`: the morning digest, in the terminal."""
+"""`triage digest`: the morning digest, and the week's, in the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ def add_parsers(commands: Any) -> None:
         "digest",
         help="the morning digest: who waits, what was answered yesterday",
         description="Print the digest as it would be sent now. It sends nothing: the DAG `tell` does.",
-        epilog="example: triage digest --to responders",
+        epilog="example: triage digest --weekly --to crisis --lang fr",
+    )
+    one.add_argument(
+        "--weekly",
+        action="store_true",
+        help="what the crisis committee gets: the seven days before today, against the four weeks before",
     )
     one.add_argument("--to", metavar="NAME", help="as this entry of `notify` in triage.yaml would get it")
     one.add_argument("--lang", choices=("en", "fr"), help="in this language")
@@ -29,9 +34,10 @@ def _digest(args: argparse.Namespace) -> int:
 
     from triage.config import load
     from triage.config_notify import Notify
-    from triage.ops.notices import digest_of
+    from triage.ops.notices import digest_of, weekly_of
 
-    triage = load().triage
+    settings = load()
+    triage = settings.triage
     if args.to is not None and args.to not in triage.notify:
         known = ", ".join(triage.notify) or "nobody"
         raise ConfigError(f"triage.yaml names no {args.to!r} under notify; it names {known}")
@@ -41,7 +47,11 @@ def _digest(args: argparse.Namespace) -> int:
     entry = entry.model_copy(update={name: value for name, value in chosen.items() if value})
     with db.connect(args.dsn or db.dsn_from_environment()) as connection:
         try:
-            told = digest_of(connection, entry, triage)
+            told = (
+                weekly_of(connection, entry, settings)
+                if args.weekly
+                else digest_of(connection, entry, triage)
+            )
         except InsufficientPrivilege as error:
             raise Fatal(
                 f"this login may not read all that a digest tells ({str(error).splitlines()[0]}); use the address of a "

@@ -57,6 +57,8 @@ def print_incident(found: dict[str, Any]) -> None:
         figures.append(f"first statement after {lasting(row['to_statement'])}")
     if row["closed_at"]:
         figures.append(f"closed by {row['closed_by']}: {row['closed_reason']}")
+    if row["terms"]:
+        figures.append("what they say that others do not: " + ", ".join(t["term"] for t in row["terms"]))
     for line in figures:
         console.print(Text(printable(line)))
     if found["volume"]:

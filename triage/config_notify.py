@@ -20,12 +20,23 @@ _CHANNEL = re.compile(r"[#@][^\s,;#@]+|[CDGU][A-Z0-9]{8,}")
 DIGEST_LATE = timedelta(hours=6)
 """A morning's digest that could not be made in the morning is made up for so long."""
 
+WEEKLY_LATE = timedelta(days=1)
+"""The week's, for so long."""
+
 
 def _time(value: Any) -> Any:
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match or int(match[1]) > 23 or int(match[2]) > 59:
         raise ValueError(f'{value!r} is no time of day; write it in quotes, such as "08:00"')
     return time(int(match[1]), int(match[2]))
+
+
+def _weekly(value: Any) -> Any:
+    """`mon 09:00` as day and time."""
+    day, _, clock = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
+    if day not in DAYS or not clock.strip():
+        raise ValueError(f'{value!r} is no day and time of a week; write them in quotes, such as "mon 09:00"')
+    return day, _time(clock)
 
 
 def _quiet(value: Any) -> Any:
@@ -43,8 +54,9 @@ class Notify(BaseModel):
     """One recipient: a team's mail addresses, a Slack channel, or whatever Apprise reaches.
 
     `addresses` are mail addresses, Slack channels (none: the connection is an incoming webhook), or Apprise tags (none:
-    all that the connection lists). `overdue` says how long past due a conversation is told of, once for each step.
-    `accounts` empty: all. `excerpt` is how many letters of a message may leave the house, 0 by default.
+    all that the connection lists). `digest` comes on each of `days`, `weekly` on a day of its own. `overdue` says how
+    long past due a conversation is told of, once for each step. `accounts` empty: all. `excerpt` is how many letters of
+    a message may leave the house, 0 by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +68,7 @@ class Notify(BaseModel):
     zone: Zone = "UTC"
     digest: Annotated[time, BeforeValidator(_time)] | None = None
     days: tuple[Day, ...] = DAYS
+    weekly: Annotated[tuple[Day, time], BeforeValidator(_weekly)] | None = None
     overdue: tuple[Duration, ...] = ()
     quiet: Annotated[tuple[time, time], BeforeValidator(_quiet)] | None = None
     alarms: bool = False
@@ -96,13 +109,18 @@ class Notify(BaseModel):
 
     def digest_day(self, moment: datetime) -> datetime | None:
         """The local moment of the digest that is due now; None: not yet, too late, or not on this day."""
-        if self.digest is None:
-            return None
+        return self._due(moment, self.digest, self.days, DIGEST_LATE) if self.digest else None
+
+    def weekly_day(self, moment: datetime) -> datetime | None:
+        """The local moment of the weekly digest that is due now; None: not yet, or too late."""
+        return self._due(moment, self.weekly[1], self.weekly[:1], WEEKLY_LATE) if self.weekly else None
+
+    def _due(self, moment: datetime, clock: time, days: tuple[Day, ...], late: timedelta) -> datetime | None:
         zone = ZoneInfo(self.zone)
         today = moment.astimezone(zone).date()
         for day in (today, today - timedelta(days=1)):
-            due = datetime.combine(day, self.digest, zone)
-            if DAYS[day.weekday()] in self.days and due <= moment < due + DIGEST_LATE:
+            due = datetime.combine(day, clock, zone)
+            if DAYS[day.weekday()] in days and due <= moment < due + late:
                 return due
         return None
 

@@ -109,12 +109,16 @@ class TestSample:
 
 class TestLeading:
     def test_what_a_sample_is_about(self) -> None:
-        read = ["unsure"] * 10 + ["product_defect"] * 8 + ["delivery"] * 2
+        read = ["unsure"] * 20 + ["product_defect"] * 18 + ["delivery"] * 4
         assert leading(read, {}) == "product_defect"
 
     def test_the_usual_is_no_news(self) -> None:
-        read = ["delivery"] * 20 + ["billing"] * 10
+        read = ["delivery"] * 40 + ["billing"] * 20
         assert leading(read, {"delivery": 0.6, "billing": 0.35}) is None
+
+    def test_two_topics_alike_name_nothing_yet(self) -> None:
+        assert leading(["billing"] * 12 + ["delivery"] * 10, {}) is None
+        assert leading(["billing"] * 60 + ["delivery"] * 50, {}) == "billing"
 
     def test_few_messages_and_no_topics_name_nothing(self) -> None:
         assert leading(["tampering"] * 19, {}) is None

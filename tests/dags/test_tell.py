@@ -184,6 +184,21 @@ def test_digest_and_overdue_come_by_mail_once(office: Office, capfd: pytest.Capt
     assert len(office.mail.mails()) == 2
 
 
+def test_the_week_comes_to_the_committee_by_mail_once(office: Office) -> None:
+    today = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[datetime.now(UTC).weekday()]
+    committee = {**DESK, "addresses": ["committee@volmera.example"], "weekly": f"{today} {morning()}"}
+    office.notify(committee=committee)
+    office.ask("My mixer smokes.")
+    assert office.run() == {"tell": "success"}
+    (week,) = office.mail.mails()
+    assert week["To"] == "committee@volmera.example"
+    assert str(week["Subject"]).startswith("The week from ")
+    assert "plans are missing or incomplete; `triage plan check` says what." in body_of(week)
+    assert "smokes" not in body_of(week)
+    assert office.run() == {"tell": "success"}
+    assert len(office.mail.mails()) == 1
+
+
 def test_an_address_that_is_refused_is_named_and_everybody_else_is_told(
     office: Office, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_draft_waits_and_its_length_is_told(live: Site, ana: Page, ids: list[i
     ana.locator("#reply-text").fill("Voir https://volmera.example/rappel")
     expect(ana.locator("#reply-length")).to_contain_text("28 of 280")
     expect(ana.locator("#reply-length")).to_contain_text("$0.20")
+    expect(ana.locator("#numbers")).to_contain_text("8 waiting")
     ana.screenshot(path=Path(os.environ.get("PICTURES") or tmp_path) / "queue-reply.png")
     ana.locator(f'.row[data-id="{ids[4]}"] > a').first.click()
     expect(ana.locator("#reply-text")).to_have_value("")

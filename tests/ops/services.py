@@ -56,7 +56,8 @@ def triage_yaml(**accounts: str) -> str:
     limits = {"gmail": {"units_per_minute": 6000}, "x": {"dollars_per_day": 10}}
     quota = {source: {**held, **limits.get(source, {})} for source, held in quota.items()}
     firm = {"brand": "Volmera", "hub": {"address": "https://volmera.example/help/", "target": "hub"}}
-    told = {"crisis": {"kind": "apprise", "connection": "apprise_crisis", "alarms": True, "incidents": True}}
+    gets = {"alarms": True, "incidents": True, "weekly": "mon 09:00"}
+    told = {"crisis": {"kind": "apprise", "connection": "apprise_crisis", **gets}}
     return json.dumps({"version": 1, **firm, "accounts": listed, "quota": quota, "notify": told})
 
 

@@ -49,6 +49,16 @@ def test_a_surge_opens_one_incident_before_its_minute_is_over(crowd: Crowd) -> N
     assert incident["severity"] == 1, "the topic's, which is graver than the surge's"
 
 
+def test_the_words_that_are_new_are_kept_with_it(crowd: Crowd) -> None:
+    crowd.write(burst(1, 12), text="The Duo7 smokes, is there a #VolmeraRecall? My mixer smokes.")
+    crowd.detect(5)
+    terms = {t["term"]: t for t in crowd.incidents()[0]["terms"]}
+    assert "#volmerarecall" in terms
+    assert any("duo7" in term for term in terms)
+    assert not any(term in terms for term in ("my", "mixer", "my mixer")), "as people write anyway"
+    assert (terms["#volmerarecall"]["people"], terms["#volmerarecall"]["usual"]) == (12, 0)
+
+
 def test_quiet_days_alarm_nobody(crowd: Crowd) -> None:
     crowd.write([60 * i + 7 for i in range(24)])
     crowd.write([45 * i + 9 for i in range(32)], topic="delivery", account="volmera_x")

@@ -26,7 +26,7 @@ NOTIFY: dict[str, Any] = {
     },
     "ops": {"kind": "slack", "connection": "slack_ops", "addresses": ["#ops"], "alarms": True},
     "hook": {"kind": "slack", "connection": "slack_hook"},
-    "phones": {"kind": "apprise", "connection": "apprise_phones", "incidents": True},
+    "phones": {"kind": "apprise", "connection": "apprise_phones", "incidents": True, "weekly": "mon 09:00"},
 }
 GOOD: dict[str, Any] = {
     "smtp_desk": {
@@ -99,11 +99,12 @@ def test_a_missing_connection_and_nobody_who_hears_alarms(
     write: Write, dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write({"desk": NOTIFY["desk"]}, {})
-    missing, alarms, incidents = doctor(dsn, capsys, "notify")
+    missing, alarms, incidents, week = doctor(dsn, capsys, "notify")
     assert missing[0] == "bad"
     assert missing[2].startswith("create it in Airflow under Admin, Connections, as type smtp")
-    assert (alarms[0], incidents[0]) == ("warn", "warn")
+    assert (alarms[0], incidents[0], week[0]) == ("warn", "warn", "warn")
     assert alarms[2] == "give an entry of notify in triage.yaml `alarms: true`"
+    assert week[2] == 'give an entry of notify in triage.yaml `weekly: "mon 09:00"`'
 
 
 def test_what_could_not_be_told_is_shown(
@@ -145,6 +146,24 @@ def test_the_digest_is_printed_as_its_recipient_would_get_it(
     queue.claim(connection, count=1, by="jane")
     assert cli.main(["digest", "--as", "jane", "--lang", "en", "--dsn", dsn]) == 0
     assert "You hold 1 of them." in capsys.readouterr().out
+
+
+def test_the_week_is_printed_as_the_committee_would_get_it(
+    write: Write, dsn: str, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**NOTIFY, "desk": {**NOTIFY["desk"], "zone": "Europe/Paris"}}, GOOD)
+    said = message("m1", sent_at=datetime.now(UTC) - timedelta(days=2), fetched_at=datetime.now(UTC))
+    with db.transaction(connection):
+        conversations.refresh(connection, messages.upsert(connection, [said])[1])
+    assert cli.main(["digest", "--weekly", "--dsn", dsn]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The week from ")
+    assert "The week brought 1 message." in out
+    assert "jane@example.org" not in out
+    assert cli.main(["digest", "--weekly", "--to", "desk", "--dsn", dsn]) == 0
+    assert "La semaine a apporté 1 message." in capsys.readouterr().out
+    assert cli.main(["digest", "--weekly", "--to", "desk", "--lang", "en", "--dsn", dsn]) == 0
+    assert "The week brought 1 message." in capsys.readouterr().out
 
 
 def test_who_is_not_named_and_who_may_not_read_is_told_so(

@@ -42,7 +42,7 @@ def say(
     statement: int = 1,
     **texts: str,
 ) -> None:
-    """A statement in these languages."""
+    """A statement in these languages, dated after whatever the test does."""
     for lang, text in texts.items():
         with db.transaction(connection):
             db.execute(
@@ -50,7 +50,7 @@ def say(
                 "INSERT INTO triage.statement (incident_id, number, place, channel, lang, text, state, drafted_by, "
                 "approved_by, approved_at) VALUES (%s, %s, 1, %s, %s, %s, %s, 'respond', %s, %s)",
                 (number, statement, channel, lang, text, "approved" if approved else "waiting",
-                 "bob" if approved else None, NOW + timedelta(minutes=statement) if approved else None),
+                 "bob" if approved else None, NOW + timedelta(days=statement) if approved else None),
             )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from tests.builders import ROOT, decision, message, one, table
-from triage.config import Triage
+from tests.builders import ROOT, decision, message, one, shipped_topics, table
+from triage.config import Settings, Triage
 from triage.config_notify import Notify
 from triage.core.errors import ConfigError, Retry
 from triage.core.types import Direction, Intent
@@ -43,6 +43,11 @@ def told_to(**entries: dict[str, Any]) -> Triage:
         name: {**usual, "addresses": [f"{name}@volmera.example"], **given} for name, given in entries.items()
     }
     return Triage.model_validate({"version": 1, "accounts": ACCOUNTS, "notify": notify})
+
+
+def settings(triage: Triage) -> Settings:
+    """That configuration with the topics that ship."""
+    return Settings(triage=triage, topics=shipped_topics())
 
 
 @dataclass
@@ -82,7 +87,7 @@ def round_(
 ) -> list[tuple[str, str, str]]:
     """One run of `tell` at that moment; what was sent in it."""
     before = len(post.sent)
-    notices.plan(connection, triage, now=lambda: at)
+    notices.plan(connection, settings(triage), now=lambda: at)
     notices.send(connection, triage.notify, post, now=lambda: at)
     return post.sent[before:]
 
@@ -258,7 +263,7 @@ def test_once_mended_it_goes_out(connection: Connection) -> None:
 
 def test_whoever_is_no_longer_named_is_told_nothing_and_it_is_said(connection: Connection) -> None:
     triage, post = told_to(desk={"digest": "11:00"}), Post()
-    notices.plan(connection, triage, now=lambda: NOON)
+    notices.plan(connection, settings(triage), now=lambda: NOON)
     assert notices.send(connection, {}, post, now=lambda: NOON).failed == 1
     assert "no longer names desk" in notices.troubles(connection, now=lambda: NOON)[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -165,3 +166,17 @@ def test_a_burst_costs_what_reading_costs(harness: Backlog) -> None:
     assert collected.cursor is not None
     largest = max(len(json.dumps(dict(p.cursor.value))) for p in collected.pages)
     assert largest < 10_000
+
+
+def test_a_sample_of_a_burst_is_read_before_its_rest(harness: Backlog) -> None:
+    collected = ready(harness)
+    ids = harness.burst(420, m200="She was injured.")
+    rounds(harness, collected)
+    read_first = collected.given[1 : 1 + gmail_find.SAMPLED]
+    assert collected.given[0] == ids[199], "urgent mail all the same"
+    places = sorted(ids.index(i) for i in read_first)
+    assert (places[0], places[-1]) == (0, 419)
+    assert max(b - a for a, b in pairwise(places)) <= 60, "spread over all of it"
+    rest = collected.given[1 + gmail_find.SAMPLED :]
+    assert rest == [i for i in ids if i in {*rest}], "then the oldest"
+    assert sorted(collected.given) == sorted(ids)

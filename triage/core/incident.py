@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from triage.core.sample import LEAST_READ, leading
+from triage.core.sample import leading
 from triage.core.surge import Surge
 from triage.core.types import NOT_CRISIS, UNSURE
 
@@ -21,10 +21,8 @@ Verb = Literal["open", "reopen", "alarm", "escalate", "join", "end", "nothing"]
 SETTLED = timedelta(minutes=5)
 """An alarm so soon after a closing is the one that was closed: counts are a little late."""
 
-MANY, HARMLESS = 20, 0.8
-"""So many read, and so much of it no crisis: there is none."""
-
-HALF = 0.5
+MANY, HARMLESS, HALF = 20, 0.8, 0.5
+"""So many read, and so much of it no crisis: there is none; half of it on a topic, and it is about that."""
 
 FEW, SHARE = 5, 1 / 3
 """So many read about what is an incident already, and such a share of all: the volume is its."""
@@ -102,7 +100,7 @@ def named(read: Mapping[str, int], usual: Mapping[str, float]) -> str | None:
     if topic := leading(Counter(read).elements(), usual):
         return topic
     topic, count = max(read.items(), key=lambda item: item[1], default=("", 0))
-    if topic not in (NOT_CRISIS, UNSURE) and count >= max(LEAST_READ, HALF * sum(read.values())):
+    if topic not in (NOT_CRISIS, UNSURE) and count >= max(MANY, HALF * sum(read.values())):
         return topic  # as always there, and much more of it
     total = sum(read.values())
     return UNSURE if total >= UNSURE_AFTER and read.get(UNSURE, 0) >= SHARE * total else None

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from triage.core.types import NOT_CRISIS, UNSURE
 
 LEAST_READ = 20
-"""Fewer messages name no topic."""
-_SURE = 4.0
-_SHARE = 0.25
+"""Messages with a topic; fewer name none."""
+_ENOUGH = 5 * LEAST_READ
+"""With so many, whichever leads is named: two topics that go together must not keep the crisis without a name."""
+_SURE, _AHEAD = 4.0, 2.0
+"""Standard deviations over the usual share, and before the next topic."""
+_SHARE = 0.15
 _RARE = 0.02
 
 
@@ -31,19 +34,19 @@ def sample(ids: Sequence[str], size: int) -> list[str]:
 
 
 def leading(topics: Iterable[str], usual: Mapping[str, float]) -> str | None:
-    """The topic that the sample is about: a quarter of those with a topic, and far more than its `usual` share of all.
+    """The topic that the sample is about: far more than its `usual` share of all messages, and clearly before the next.
 
     None when nothing stands out, or too few were read. What is no crisis, or what nobody is sure of, names nothing.
     """
     counts = Counter(topics)
     read = counts.total()
-    if read < LEAST_READ:
-        return None
     decided = read - counts.pop(UNSURE, 0) - counts.pop(NOT_CRISIS, 0)
-    best, name = _SURE, None
-    for topic, count in counts.items():
-        share = min(0.95, max(usual.get(topic, 0.0), _RARE))
-        score = (count / read - share) / math.sqrt(share * (1 - share) / read)
-        if score > best and count >= _SHARE * decided:
-            best, name = score, topic
-    return name
+    if decided < LEAST_READ:
+        return None
+    more = {topic: count - max(usual.get(topic, 0.0), _RARE) * read for topic, count in counts.items()}
+    first, *rest = sorted(more, key=lambda topic: (-more[topic], topic))
+    second = max(more[rest[0]], 0.0) if rest else 0.0
+    share = min(0.95, max(usual.get(first, 0.0), _RARE))
+    clear = more[first] >= _SURE * math.sqrt(share * (1 - share) * read)
+    ahead = decided >= _ENOUGH or more[first] - second >= _AHEAD * math.sqrt(max(more[first] + second, 0.0))
+    return first if clear and ahead and counts[first] >= _SHARE * decided else None

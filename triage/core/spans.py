@@ -41,7 +41,9 @@ class Spans:
 
     def __init__(self, kept: float, state: Sequence[Sequence[float]] = ()) -> None:
         self.kept = kept
-        self._held = [Span(*values[:4], bins=int(values[4])) for values in state]
+        self._held = [
+            Span(seconds, count, due, people, int(bins)) for seconds, count, due, people, bins in state
+        ]
 
     def dump(self) -> list[list[float]]:
         """What `state` takes."""

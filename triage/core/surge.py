@@ -153,6 +153,8 @@ class Detector:
                 self.baseline.wander(done.seconds, done.count, done.expected)
         height, span = self._highest(self.baseline.doubt(bin.started_at))
         score, surge = self._go_on(newest) if self.open else self._begin(height, span, newest)
+        if surge and surge.kind == "end":
+            height = 0.0
         self._learn(bin.started_at, newest, height)
         if not self.open or surge:
             self.tail.learn(height, bin.seconds, last=self.open is not None)

@@ -80,7 +80,7 @@ def _case(site: Site, case: Case, lang: str) -> bytes:
         "case.html",
         site=site, case=case, lang=lang, title=title, url=f"{site.address}{case.slug}/{lang}.html",
         summary=short(in_words(latest["texts"], lang) if latest else title),
-        modified=_modified(case), latest=latest, earlier=[entry for entry in history if entry is not latest],
+        modified=_modified(case, lang), latest=latest, earlier=[entry for entry in history if entry is not latest],
         help=case.help.get(lang, ()), questions=_published(case, lang),
     )  # fmt: skip
 
@@ -109,10 +109,10 @@ def _published(case: Case, lang: str) -> list[Question]:
     return sorted(ready, key=lambda question: -question.asked)
 
 
-def _modified(case: Case) -> datetime:
-    """When the page last said something new."""
+def _modified(case: Case, lang: str) -> datetime:
+    """When the page in that language last said something new."""
     times = [update.at for update in (*case.statements, *case.updates)]
-    times += [q.approved_at for q in case.questions if q.approved_at and q.approved_by]
+    times += [q.approved_at for q in _published(case, lang) if q.approved_at]
     return max([case.began_at, *times, *([case.closed_at] if case.closed_at else [])])
 
 
@@ -133,7 +133,7 @@ def _item(case: Case, lang: str) -> _Item:
     latest = max(case.statements, key=lambda update: update.at, default=None)
     said = latest.texts if latest else {}
     return _Item(
-        case=case, lang=lang, title=in_words(case.titles, lang), modified=_modified(case),
+        case=case, lang=lang, title=in_words(case.titles, lang), modified=_modified(case, lang),
         summary=short(in_words(said, lang), 300), spoken=spoken(said, lang),
     )  # fmt: skip
 
@@ -162,7 +162,7 @@ def _feed(site: Site, cases: list[Case] | tuple[Case, ...], lang: str) -> bytes:
         author=clean(site.brand),
         lang=lang,
         entries=entries,
-        updated=max((_modified(case) for case in cases), default=datetime(1970, 1, 1, tzinfo=UTC)),
+        updated=max((_modified(case, lang) for case in cases), default=datetime(1970, 1, 1, tzinfo=UTC)),
     )
 
 

@@ -64,6 +64,12 @@ def write(found: Debrief, folder: Path, *, language: str = "en", zone: tzinfo = 
     return [folder / name for name in texts]
 
 
+def note(connection: Connection, incident: int) -> None:
+    """Write down that it was written: the weekly digest says which incidents still lack one."""
+    with db.transaction(connection):
+        debriefs.note(connection, incident)
+
+
 def _timeline(found: dict[str, Any], language: str) -> Iterator[Event]:
     yield Event(at=found["onset"], text=say("onset", language))
     alarm = say("alarm", language, observed=found["observed"], expected=f"{found['expected']:.1f}")

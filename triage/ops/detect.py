@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from psycopg2.extensions import connection as Connection
 
 from triage.core.surge import Bin, Detector, Settings
-from triage.ops.incident import Change, Said, react, tell_queue
+from triage.ops.incident import Change, Said, find_terms, react, tell_queue
 from triage.ops.report import Report
 from triage.ops.streams import BIN, Counted, streams
 from triage.sources.base import Now, utc_now
@@ -72,6 +72,8 @@ def detect(connection: Connection, accounts: Sequence[str], *, now: Now = utc_no
         if moment.minute == 0:
             detectors.prune(connection, moment - KEPT)
     told = tell_queue(connection)
+    for incident in sorted({change.incident for change in changes}):
+        find_terms(connection, incident)
     report.read, report.kept, report.touched = sum(len(r.bins) for r in runs), len(changes), told
     report.notes += [
         f"incident {c.incident}: {c.verb}, {c.topic or 'nobody knows yet what about'}" for c in changes

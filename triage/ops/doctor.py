@@ -132,11 +132,8 @@ def _classifier(settings: Settings) -> Iterator[Finding]:
 def _hub(settings: Settings) -> Iterator[Finding]:
     """Where the page of facts is written to; what the plans say about it is theirs."""
     if configured := settings.triage.hub:
-        there = hub.is_there(configured.target)
-        yield ok(
-            "hub",
-            f"{hub.without_password(configured.target)} {'holds' if there else 'can hold'} the page of facts",
-        )
+        holds = "holds" if hub.is_there(configured.target) else "can hold"
+        yield ok("hub", f"{hub.without_password(configured.target)} {holds} the page of facts")
 
 
 def _folders() -> Iterator[Finding]:

@@ -18,15 +18,16 @@ def recipients(triage: Triage) -> Iterator[Finding]:
     """Each recipient's connection, and what nobody is told."""
     for name, entry in triage.notify.items():
         yield _connection(name, entry)
-    for gets, what in (
-        ("alarms", "what is red in Airflow"),
-        ("incidents", "a crisis whose plan names no recipient"),
+    for gets, given, what in (
+        ("alarms", "true", "what is red in Airflow"),
+        ("incidents", "true", "a crisis whose plan names no recipient"),
+        ("weekly", '"mon 09:00"', "what a week brought, as the crisis committee should be"),
     ):
         if not any(getattr(entry, gets) for entry in triage.notify.values()):
             yield warn(
                 "notify",
                 f"nobody is told of {what}",
-                f"give an entry of notify in triage.yaml `{gets}: true`",
+                f"give an entry of notify in triage.yaml `{gets}: {given}`",
             )
 
 

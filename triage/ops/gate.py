@@ -19,7 +19,7 @@ from triage.core.types import Classification
 from triage.ops.evaluate import macro_f1, per_topic
 
 CHUNK = 20
-"""Messages a call: few, so that the second reader's budget never ends."""
+"""Messages a call: few, so that the encoders' budgets never end."""
 
 
 class Classifier(Protocol):

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from triage.core.incident import Act, Standing, Stream, act_on, harmless, named
 from triage.core.surge import Surge
+from triage.core.terms import Background, Term, emerging
 from triage.store import conversations, db, incidents
 from triage.store.incidents import Incident
 
@@ -21,6 +22,9 @@ LONG_OVER = timedelta(hours=72)
 """So long after its surge an incident is closed though some still wait; they wait in the queue as before."""
 
 USUAL = timedelta(days=7)
+
+MOST_TEXTS = 1000
+"""Messages that are looked through for words."""
 
 LOOK_BACK = timedelta(hours=1)
 """Incidents closed so recently are remembered when an alarm comes."""
@@ -172,6 +176,20 @@ def tell_queue(connection: Connection, *, batch: int = 1000) -> int:
     with db.transaction(connection):
         incidents.told(connection, changed)
     return len(ids)
+
+
+def find_terms(connection: Connection, incident: int) -> list[Term]:
+    """Keep the words that distinguish an incident's messages from those of the weeks before, the clearest first."""
+    with db.transaction(connection):
+        said = incidents.said(connection, incident, most=MOST_TEXTS)
+        before = incidents.said_before(connection, incident, most=3 * MOST_TEXTS)
+    background = Background()
+    background.learn(before)
+    found = emerging(said, background)
+    with db.transaction(connection):
+        terms = [{"term": t.text, "people": t.people, "share": t.share, "usual": t.usual} for t in found]
+        incidents.set_terms(connection, incident, terms)
+    return found
 
 
 def follow(connection: Connection) -> bool:

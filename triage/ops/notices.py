@@ -13,11 +13,13 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from triage.config import Triage
+from triage.config import Settings, Triage
 from triage.config_notify import Notify
 from triage.core import digest as text
+from triage.core import weekly
 from triage.core.digest import Late, Told
 from triage.core.errors import ConfigError, TriageError
+from triage.ops import weekly as week
 from triage.ops.digest import TROUBLED_FOR, figures
 from triage.ops.report import Report
 from triage.sources.base import Now, utc_now
@@ -38,11 +40,12 @@ ALARM_AGAIN = timedelta(hours=6)
 KEPT = timedelta(days=30)
 
 
-def plan(connection: Connection, triage: Triage, *, link: str = "", now: Now = utc_now) -> int:
+def plan(connection: Connection, settings: Settings, *, link: str = "", now: Now = utc_now) -> int:
     """Want the digests that are due and the notices of what is newly overdue; how many notices."""
-    moment = now()
+    moment, triage = now(), settings.triage
     return sum(
         _plan_digest(connection, name, entry, triage, link, moment)
+        + _plan_weekly(connection, name, entry, settings, moment)
         + _plan_overdue(connection, name, entry, triage, link, moment)
         for name, entry in triage.notify.items()
     )
@@ -64,17 +67,53 @@ def digest_of(
     return text.digest(found, at=moment, zone=entry.zone, language=entry.language, link=link)
 
 
+def weekly_of(
+    connection: Connection,
+    entry: Notify,
+    settings: Settings,
+    *,
+    day: datetime | None = None,
+    now: Now = utc_now,
+) -> Told:
+    """The weekly digest as this recipient would get it now, of the seven days before `day` (left out: before today)."""
+    moment = now()
+    found = week.figures(
+        connection, settings, accounts=accounts_of(entry, settings.triage), zone=entry.zone, now=moment,
+        day=day or moment,
+    )  # fmt: skip
+    return weekly.digest(found, at=moment, zone=entry.zone, language=entry.language)
+
+
 def _plan_digest(
     connection: Connection, name: str, entry: Notify, triage: Triage, link: str, now: datetime
 ) -> int:
     due = entry.digest_day(now)
     if due is None:
         return 0
-    key = f"digest {due:%Y-%m-%d}"
+    return _put_once(
+        connection, name, entry, f"digest {due:%Y-%m-%d}", now,
+        lambda: digest_of(connection, entry, triage, link=link, now=lambda: now),
+    )  # fmt: skip
+
+
+def _plan_weekly(connection: Connection, name: str, entry: Notify, settings: Settings, now: datetime) -> int:
+    due = entry.weekly_day(now)
+    if due is None:
+        return 0
+    return _put_once(
+        connection, name, entry, f"weekly {due:%Y-%m-%d}", now,
+        lambda: weekly_of(connection, entry, settings, day=due, now=lambda: now),
+    )  # fmt: skip
+
+
+def _put_once(
+    connection: Connection, name: str, entry: Notify, key: str, now: datetime, make: Callable[[], Told]
+) -> int:
+    """A digest is made only when it was not wanted before: its figures cost something."""
     with db.transaction(connection):
         if notices.has(connection, name, key):
             return 0
-    told = digest_of(connection, entry, triage, link=link, now=lambda: now)
+    told = make()
     with db.transaction(connection):
         return _put(connection, {name: entry}, "digest", key, told, now)
 

@@ -18,7 +18,8 @@ from triage.core.errors import ConfigError, Fatal, Retry
 
 DSN_VARIABLE = "TRIAGE_DSN"
 
-_OPTIONS = "-c timezone=UTC -c jit=off -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+_OPTIONS = "-c timezone=UTC -c jit=off " \
+    "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"  # fmt: skip
 """The server notices within 90 seconds that our host is gone, and lets go of what the session held. Our questions are
 many and short: compiling one takes longer than answering it."""
 

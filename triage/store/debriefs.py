@@ -26,3 +26,8 @@ def read(connection: Connection, incident: int, *, language: str) -> dict[str, A
     single = [db.rows(connection, _SQL[name], asked)[0] for name in ("volumes", "ledger")]
     lists = {name: db.rows(connection, _SQL[name], asked) for name in _LISTS}
     return {**found[0], **single[0], **single[1], **lists}
+
+
+def note(connection: Connection, incident: int) -> None:
+    """A line of the incident's log that says its debrief was written."""
+    db.execute(connection, _SQL["note"], {"id": incident})

@@ -98,3 +98,6 @@ GROUP BY m.cluster_id HAVING count(DISTINCT m.conversation_id) >= 10 ORDER BY 2 
 -- name: questions
 SELECT question, asked FROM triage.question
 WHERE incident_id = %(id)s AND approved_at IS NULL AND NOT withdrawn AND asked >= 3 ORDER BY asked DESC LIMIT 10
+
+-- name: note
+INSERT INTO triage.incident_log (incident_id, verb, by) VALUES (%(id)s, 'debrief', triage.actor())

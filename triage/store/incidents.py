@@ -132,6 +132,21 @@ def waiting(connection: Connection, incident: Incident) -> int:
     return int(db.rows(connection, _SQL["waiting"], given)[0]["waiting"])
 
 
+def said(connection: Connection, incident: int, *, most: int) -> list[tuple[str, str]]:
+    """Author and text of the newest messages of an incident."""
+    return [(r["author"], r["text"]) for r in db.rows(connection, _SQL["said"], (incident, most))]
+
+
+def said_before(connection: Connection, incident: int, *, most: int) -> list[str]:
+    """The newest texts of the weeks before an incident, whatever they are about."""
+    return [r["text"] for r in db.rows(connection, _SQL["said_before"], (incident, most))]
+
+
+def set_terms(connection: Connection, incident: int, terms: Sequence[dict[str, Any]]) -> None:
+    """Keep what distinguishes the messages of an incident."""
+    db.execute(connection, _SQL["set_terms"], (Json(terms), incident))
+
+
 def untold(connection: Connection) -> list[dict[str, Any]]:
     """Incidents (`id`, `topic`, `state`) that the queue does not follow yet."""
     return db.rows(connection, _SQL["untold"])

@@ -107,3 +107,17 @@ SELECT triage.reopen_incident(%s, %s)
 
 -- name: note_by_hand
 SELECT triage.note_incident(%s, %s)
+
+-- name: said
+SELECT m.author, left(concat_ws(' ', m.subject, m.text), 2000) AS text
+FROM triage.incident_message i JOIN triage.message m ON m.id = i.message_id
+WHERE i.incident_id = %s ORDER BY i.sent_at DESC LIMIT %s
+
+-- name: said_before
+SELECT left(concat_ws(' ', m.subject, m.text), 2000) AS text
+FROM triage.incident i
+JOIN triage.message m ON m.direction = 'inbound' AND m.sent_at < i.onset AND m.sent_at >= i.onset - interval '14 days'
+WHERE i.id = %s ORDER BY m.sent_at DESC LIMIT %s
+
+-- name: set_terms
+UPDATE triage.incident SET terms = %s WHERE id = %s

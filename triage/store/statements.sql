@@ -65,7 +65,9 @@ INSERT INTO triage.incident_log (incident_id, verb, by, reason, detail) VALUES (
 
 -- name: add_questions
 INSERT INTO triage.question (incident_id, lang, question, answer, drafted_by, approved_by, approved_at) VALUES %s
-ON CONFLICT (incident_id, lang, question) WHERE NOT withdrawn DO NOTHING
+ON CONFLICT (incident_id, lang, question) WHERE NOT withdrawn DO UPDATE  -- drafted before: approved now
+SET answer = excluded.answer, approved_by = excluded.approved_by, approved_at = excluded.approved_at
+WHERE question.approved_by IS NULL
 RETURNING id
 
 -- name: questions

@@ -26,11 +26,15 @@ TOLD = timedelta(seconds=10)
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What was counted, when (a monotonic clock's seconds), and how long that took."""
+    """What was counted, when (a monotonic clock's seconds), and how long that took.
+
+    `cost` is the shorter of this count and the one before: a busy moment does not make the figures old.
+    """
 
     figures: dict[str, Any]
     at: float
     took: float
+    cost: float
 
     @property
     def age(self) -> timedelta | None:
@@ -50,7 +54,7 @@ class Figures:
     def get(self, pool: Pool, later: BackgroundTasks) -> Counted:
         """The figures. What takes long is counted anew after the answer has been sent."""
         kept = self._kept
-        if kept is None or (kept.took <= QUICK and _old(kept)):
+        if kept is None or (kept.cost <= QUICK and _old(kept)):
             return self._anew(pool, kept)
         if _old(kept):
             later.add_task(self._anew, pool, kept)
@@ -67,11 +71,14 @@ class Figures:
             with pool.connection() as connection:
                 began = time.monotonic()
                 figures = self._count(connection)
-                self._kept = Counted(figures=figures, at=began, took=time.monotonic() - began)
+                took = time.monotonic() - began
+            self._kept = Counted(
+                figures=figures, at=began, took=took, cost=min(took, known.took if known else took)
+            )
             return self._kept
         finally:
             self._counting.release()
 
 
 def _old(kept: Counted) -> bool:
-    return time.monotonic() - kept.at > SHARE * kept.took
+    return time.monotonic() - kept.at > SHARE * kept.cost
