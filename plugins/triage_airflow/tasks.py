@@ -110,7 +110,9 @@ def upkeep() -> None:
     with task_errors(), database() as connection:
         settings = load()
         print(f"upkeep: {tidy(connection, keep=LEDGER_KEPT)} old rows of the ledger of units dropped")
-        print(f"upkeep: fan-outs {fanout.advance(connection)}")  # whom a colleague held when it was their turn
+        print(
+            f"upkeep: fan-outs {fanout.advance(connection)}"
+        )  # whom a colleague held when it was their turn
         for account in settings.triage.accounts:
             if account.push is not None:
                 source = source_of(account, settings, connection)

@@ -48,7 +48,8 @@ CROSS JOIN LATERAL (
       AND q.account = ANY ((SELECT triage.my_accounts())::text[])
 ) queue
 CROSS JOIN LATERAL (
-    SELECT min(s.published_at) FILTER (WHERE s.channel <> 'hub') AS statement_at,
+    SELECT CASE WHEN bool_or(s.channel <> 'hub') THEN min(s.published_at) FILTER (WHERE s.channel <> 'hub')  -- the hub is read
+                ELSE min(s.published_at) END AS statement_at,  -- by whom another channel sent there
            (array_agg(s.state ORDER BY s.number, s.place))[1] AS statement_state
     FROM triage.statements s WHERE s.incident_id = i.id
 ) told

@@ -130,6 +130,7 @@ def test_only_the_recipients_accounts_count(story: Connection) -> None:
 
 def test_the_plans_that_grow_old_or_are_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "plan").mkdir()
+    (tmp_path / "topics.yaml").symlink_to(ROOT / "config" / "topics.yaml")
     reviewed = {
         "delivery": "2026-08-24",
         "billing": "2026-09-23",

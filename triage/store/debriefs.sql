@@ -3,7 +3,7 @@
 -- name: incident
 SELECT i.id AS number, i.topic, coalesce(CASE %(lang)s WHEN 'fr' THEN t.label_fr ELSE t.label_en END, '?') AS label,
        i.onset, i.alarmed_at, coalesce(i.surge_ended_at, i.closed_at) AS ended_at, i.closed_at, i.observed, i.peak, i.expected, i.surge_ended_at,
-       (SELECT min(s.published_at) FROM triage.statements s WHERE s.incident_id = i.id) AS first_statement_at
+       (SELECT b.statement_at FROM triage.incident_board b WHERE b.id = i.id) AS first_statement_at
 FROM triage.incident i LEFT JOIN triage.topic t ON t.key = i.topic
 WHERE i.id = %(id)s
 

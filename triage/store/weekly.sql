@@ -57,7 +57,7 @@ GROUP BY 1, 2, 3 ORDER BY spells DESC, en, source
 -- What is open or watched, and what was opened or closed in the week. A nameless one that turned out to be another is
 -- none of its own; it is a false alarm when its closing says so.
 SELECT i.id AS number, coalesce(t.label_en, '') AS en, coalesce(t.label_fr, '') AS fr, i.state, i.onset, i.alarmed_at,
-       (SELECT min(s.published_at) FROM triage.statements s WHERE s.incident_id = i.id) AS statement_at,
+       (SELECT b.statement_at FROM triage.incident_board b WHERE b.id = i.id) AS statement_at,
        i.closed_at, i.watched_until,
        i.alarmed_at >= %(since)s AND i.alarmed_at < %(until)s AS opened,
        coalesce(i.closed_at >= %(since)s AND i.closed_at < %(until)s, false) AS closed,
