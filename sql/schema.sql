@@ -1678,7 +1678,11 @@ CREATE VIEW triage.incident_board WITH (security_barrier='true') AS
             min(q.waiting_since) AS oldest
            FROM triage.unanswered_queue q
           WHERE (((i.topic IS NULL) OR (q.topic = i.topic)) AND ((i.account IS NULL) OR (q.account = i.account)) AND (q.waiting_since >= i.onset) AND (q.waiting_since <= COALESCE(i.closed_at, 'infinity'::timestamp with time zone)) AND (q.account = ANY (( SELECT triage.my_accounts() AS my_accounts)::text[])))) queue)
-     CROSS JOIN LATERAL ( SELECT min(s.published_at) FILTER (WHERE (s.channel <> 'hub'::text)) AS statement_at,
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN bool_or((s.channel <> 'hub'::text)) THEN min(s.published_at) FILTER (WHERE (s.channel <> 'hub'::text))
+                    ELSE min(s.published_at)
+                END AS statement_at,
             (array_agg(s.state ORDER BY s.number, s.place))[1] AS statement_state
            FROM triage.statements s
           WHERE (s.incident_id = i.id)) told)
