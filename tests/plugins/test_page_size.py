@@ -57,7 +57,7 @@ def test_slow_counts_are_made_after_the_answer_and_tell_their_age(
     dsn: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_TRIAGE_DB", connection_json(dsn))
-    from triage_airflow.page import numbers
+    from triage_airflow.page import figures as numbers
     from triage_airflow.page.pool import Pool
 
     counted: list[float] = []

@@ -110,6 +110,10 @@ def page(
     return db.rows(connection, _SQL["page"].format(chosen=_chosen(way)), parameters)
 
 
+_PARTS = {"by_account": "by_account_parts", "by_topic": "by_topic_parts", "by_facet": "by_facet_parts"}
+"""Ways that merge several parts of an index, and what the parts are."""
+
+
 def _way(wanted: Wanted) -> str:
     """How the first rows are found without looking at many others: what an index has in order, or parts of one."""
     if wanted.mine or wanted.snoozed or wanted.held or wanted.cluster or wanted.words:
@@ -132,7 +136,7 @@ def _way(wanted: Wanted) -> str:
 def _chosen(way: str) -> str:
     if way == "walk":
         return _SQL["walk"].format(**_SQL)
-    parts, part = ("", "true") if way == "by_priority" else (_SQL[f"{way}_parts"], _SQL[way])
+    parts, part = (_SQL[_PARTS[way]], _SQL[way]) if way in _PARTS else ("", "true")
     return _SQL["merge"].format(parts=parts.format(**_SQL), part=part.format(**_SQL), filters=_SQL["filters"])
 
 

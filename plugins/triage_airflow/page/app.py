@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from triage.core.errors import TriageError
 from triage.ops import queue
 from triage_airflow.page import actions, guard, incidents, replies, view
-from triage_airflow.page.numbers import Figures
+from triage_airflow.page.figures import Figures
 from triage_airflow.page.pool import Pool
 from triage_airflow.page.render import labels, render
 from triage_airflow.page.words import language_of
