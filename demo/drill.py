@@ -109,11 +109,10 @@ class Drill:
         return fanout
 
     def _tasks(self) -> list[psutil.Process]:
-        """Tasks that talk to the mailbox just now; not Airflow's own processes, not the stand-in."""
+        """Tasks that talk to the mailbox just now: they run below the scheduler."""
         port = int(self.scene.gmail.rsplit(":", 1)[1])
-        airflow = {process.pid for process in self.scene.airflow.running.values()}
-        children = psutil.Process().children(recursive=True)
-        return [p for p in children if p.pid not in airflow and port in _asked(p)]
+        scheduler = psutil.Process(self.scene.airflow.running["scheduler"].pid)
+        return [p for p in scheduler.children(recursive=True) if port in _asked(p)]
 
     def _sent(self, fanout: int) -> int:
         return int(self._row(_SENT, fanout)["sent"])

@@ -61,15 +61,20 @@ class OutboxLane(Lane):
 
 
 def send(account_name: str) -> dict[str, Any]:
-    """Send what responders wrote, of one account."""
+    """Send what people wrote, of one account, and the next of every approved fan-out, until there is no more."""
     from triage.ops import fanout
+    from triage.ops.report import Report
 
+    total = Report(verb="reply", account=account_name)
     with task_errors(), database() as connection:
-        report = send_from(connection, account_name)
-        print(report)
-        # The next of an approved fan-out go into the outbox, and the trigger wakes this task for them.
-        print(fanout.advance(connection))
-        return report.figures()
+        while True:
+            report = send_from(connection, account_name)
+            print(report)
+            total.add(report)
+            advanced = fanout.advance(connection)
+            if not advanced.queued:
+                return total.figures()
+            print(f"fan-out: {advanced}")
 
 
 def send_from(connection: Connection, account_name: str) -> Report:

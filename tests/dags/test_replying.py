@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.dags.test_runs import Stage, _tries, stage  # noqa: F401
+from triage.core.fanout import Text
+from triage.ops import fanout
 from triage.store import db
 
 WAITS = "SELECT conversation_id AS id FROM triage.unanswered_queue"
@@ -40,3 +42,21 @@ def test_what_a_person_must_mend_fails_at_once_and_is_shown_to_whoever_wrote(sta
     (row,) = stage.rows(REPLIES)
     assert row["state"] == "wanted"
     assert "no keys to write with" in row["error"]
+
+
+def test_a_fan_out_goes_out_by_the_same_dag_to_its_end(stage: Stage) -> None:  # noqa: F811
+    for number in range(3):
+        stage.mail(f"m{number}", f"Where is my parcel {number}?", sender=f"p{number}@example.org")
+    stage.run("collect_care")
+    with db.connect(stage.dsn) as connection:
+        with db.transaction(connection):
+            db.execute(connection, "UPDATE triage.unanswered_queue SET lang = 'en'")
+        number = fanout.draft(
+            connection, texts={"en": Text(long="It is on its way.")}, by="Ada", topic="unsure"
+        )
+        fanout.approve(connection, number, by="Ada")
+    assert _tries(stage.run("reply_care")) == {"send": ("success", 1)}
+    assert stage.rows("SELECT state FROM triage.fanout") == [{"state": "done"}]
+    assert [row["state"] for row in stage.rows(REPLIES)] == ["sent"] * 3
+    assert [m["labels"] for m in stage.box()["messages"]].count(["SENT"]) == 3
+    assert stage.rows(WAITS) == []

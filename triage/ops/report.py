@@ -26,6 +26,13 @@ class Report:
         for method, count in units.items():
             self.units[method] = self.units.get(method, 0) + count
 
+    def add(self, other: Report) -> None:
+        """Count another run in."""
+        for name in ("read", "kept", "skipped", "quarantined", "failed", "touched", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.spend(other.units)
+        self.notes += other.notes
+
     @property
     def changed(self) -> bool:
         """Whether the run gave the next step anything to do."""
