@@ -1255,10 +1255,10 @@ CREATE VIEW triage.answered_anywhere AS
     COALESCE(r.sent_at, told.at) AS answered_at,
     COALESCE(NULLIF(r.author_name, ''::text), r.author, told.by) AS answered_by,
         CASE
-            WHEN (r.id IS NULL) THEN 'told'::text
+            WHEN ((r.id IS NULL) AND (told.verb <> 'sent'::text)) THEN 'told'::text
             ELSE 'reply'::text
         END AS how,
-    COALESCE(r.url, ''::text) AS link,
+    COALESCE(r.url, told.url, ''::text) AS link,
         CASE
             WHEN (r.id IS NULL) THEN told.reason
             ELSE NULL::text
@@ -1277,7 +1277,9 @@ CREATE VIEW triage.answered_anywhere AS
          LIMIT 1) r ON (true))
      LEFT JOIN LATERAL ( SELECT a.at,
             a.by,
-            a.reason
+            a.reason,
+            a.verb,
+            (a.detail ->> 'url'::text) AS url
            FROM (triage.message m
              JOIN triage.audit a ON ((a.id = m.covered_by)))
           WHERE ((m.conversation_id = c.id) AND (m.covered_as = 'answered'::triage.conversation_state))

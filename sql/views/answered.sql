@@ -5,8 +5,8 @@ CREATE OR REPLACE VIEW triage.answered_anywhere AS
 SELECT c.id AS conversation_id, c.source, c.account, c.key AS conversation, c.topic,
        coalesce(r.sent_at, told.at) AS answered_at,
        coalesce(nullif(r.author_name, ''), r.author, told.by) AS answered_by,
-       CASE WHEN r.id IS NULL THEN 'told' ELSE 'reply' END AS how,
-       coalesce(r.url, '') AS link,
+       CASE WHEN r.id IS NULL AND told.verb <> 'sent' THEN 'told' ELSE 'reply' END AS how,
+       coalesce(r.url, told.url, '') AS link,  -- sent from here: known before it is collected
        CASE WHEN r.id IS NULL THEN told.reason END AS told
 FROM triage.conversation c
 LEFT JOIN LATERAL (
@@ -17,7 +17,7 @@ LEFT JOIN LATERAL (
     ORDER BY m.sent_at DESC, m.id DESC LIMIT 1
 ) r ON true
 LEFT JOIN LATERAL (
-    SELECT a.at, a.by, a.reason FROM triage.message m JOIN triage.audit a ON a.id = m.covered_by
+    SELECT a.at, a.by, a.reason, a.verb, a.detail ->> 'url' AS url FROM triage.message m JOIN triage.audit a ON a.id = m.covered_by
     WHERE m.conversation_id = c.id AND m.covered_as = 'answered'
     ORDER BY a.id DESC LIMIT 1
 ) told ON true

@@ -65,7 +65,7 @@ def test_a_phrase_of_the_day_relabels_what_waits_by_the_next_run(world: World, f
     world.deliver([
         mail("pears", "Where is the parcel with my jar of pears? The courier never came.", 50),
         mail("parcel", "Where is my parcel? The courier never came and the tracking has not moved.", 40),
-        mail("spoken", "My jar of pears: where is the parcel? The courier never came.", 30),
+        mail("spoken", "Tracking says delivered, but no jar of pears arrived here. Please find my parcel.", 30),
     ])  # fmt: skip
     with db.connect(world.dsn) as connection:
         world.round(connection)

@@ -79,6 +79,16 @@ def _kill(process: subprocess.Popen[bytes], when: Callable[[], bool]) -> None:
     process.communicate()
 
 
+def _gone(connection: Connection) -> None:
+    """Wait until PostgreSQL has noticed: the killed sender's session holds the account's lock until then."""
+    held = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+              WHERE l.locktype = 'advisory' AND d.datname = current_database()"""
+    end = time.monotonic() + 30
+    while one(connection, held):
+        assert time.monotonic() < end, "the killed sender's session lives on"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("source", POSTING)
 def test_a_killed_sender_leaves_nobody_without_and_nobody_with_two(
@@ -92,6 +102,7 @@ def test_a_killed_sender_leaves_nobody_without_and_nobody_with_two(
     with POINTS[point](outbox, dsn) as stuck:
         process = _start(environment, source)
         _kill(process, stuck)
+    _gone(connection)
     outbox.send()
     for reply_id in range(1, 5):
         outbox.age(reply_id, minutes=3)

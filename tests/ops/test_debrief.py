@@ -96,7 +96,7 @@ def test_what_was_missing_is_said_in_both_languages(connection: Connection, inci
         db.execute(
             connection,
             """INSERT INTO triage.statement (incident_id, place, channel, lang, text, drafted_by)
-               VALUES (%s, 1, 'volmera_x', 'fr', 'Nous cherchons.', 'plan')""",
+               VALUES (%s, 1, 'hub', 'fr', 'Nous cherchons.', 'plan')""",
             (incident,),
         )
         db.execute(
@@ -121,7 +121,7 @@ def test_what_was_missing_is_said_in_both_languages(connection: Connection, inci
     ).lacking
     assert list(lacking) == [
         "La première déclaration est venue 21 min après le début ; 15 min étaient promises",
-        "La déclaration pour volmera_x (fr) n'est pas approuvée",
+        "La déclaration pour hub (fr) n'est pas approuvée",
         "Posée 9 fois et sans réponse sur la page : Is mine safe?",
         "Le plan : nobody is named",
     ]
