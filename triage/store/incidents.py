@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
 from triage.core.surge import Surge
-from triage.store import db
-from triage.store.queue import Refused
+from triage.store import db, queue
 
 _SQL = db.queries(__file__)
 
@@ -212,13 +210,7 @@ def note_by_hand(connection: Connection, incident: int, *, by: str, text: str) -
 
 
 def _call(connection: Connection, query: str, by: str, *arguments: Any) -> list[dict[str, Any]]:
-    db.execute(connection, _SQL["act_for"], (by,))
-    try:
-        return db.rows(connection, _SQL[query], arguments)
-    except psycopg2.Error as error:
-        if (error.pgcode or "").startswith("TR"):
-            raise Refused(str(error.diag.message_primary), code=error.pgcode or "") from None
-        raise
+    return queue.call(connection, _SQL[query], arguments, by=by)
 
 
 def _figures(surge: Surge) -> dict[str, Any]:

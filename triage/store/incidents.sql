@@ -1,6 +1,3 @@
--- name: act_for
-SELECT set_config('triage.acting_for', %s, true)
-
 -- name: lock
 SELECT triage.lock_incidents()
 

@@ -235,9 +235,14 @@ def act_for(connection: Connection, person: str) -> None:
 
 
 def _call(connection: Connection, name: str, by: str, *arguments: Any) -> None:
+    call(connection, _SQL[name], arguments, by=by)
+
+
+def call(connection: Connection, sql: str, parameters: Any, *, by: str) -> list[dict[str, Any]]:
+    """Run a query of the responders' functions for a person; what it gives. Raises Refused when they say no."""
     act_for(connection, by)
     try:
-        db.execute(connection, _SQL[name], arguments)
+        return db.rows(connection, sql, parameters)
     except psycopg2.Error as error:
         if (error.pgcode or "").startswith("TR"):
             raise Refused(str(error.diag.message_primary), code=error.pgcode or "") from None
