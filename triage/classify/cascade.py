@@ -22,10 +22,10 @@ from triage.classify.textcat import TextCat, best
 PER_TEXT = 30
 """Characters that a text costs beside its own."""
 
-SECONDS = 6
+SECONDS = 3
 """Seconds of each encoder for one call."""
 
-STORM, STORM_SECONDS = 500, 2
+STORM, STORM_SECONDS = 500, 0.5
 """A call with so many messages is one of many in a row: there the encoders read only the gravest."""
 
 
@@ -42,7 +42,7 @@ class Cascade:
         seconds = STORM_SECONDS if len(docs) >= STORM else SECONDS
         chosen = list(docs)
         for number, encoder in enumerate(self._encoders):
-            chosen = self._chosen(chosen, seconds * encoder.pace)
+            chosen = self._chosen(chosen, int(seconds * encoder.pace))
             if chosen:
                 vectors = encoder.encode([shown(doc.user_data[TEXT]) for doc in chosen])
                 self._textcat.read_again(chosen, vectors, number)
