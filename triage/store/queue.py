@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import psycopg2
@@ -15,7 +16,7 @@ from triage.core.errors import TriageError
 from triage.store import db
 
 _SQL = db.queries(__file__)
-MOST_ALIKE = 250
+MOST_ALIKE = 100
 """So many rows of a cluster are counted; a campaign has more."""
 
 
@@ -107,11 +108,7 @@ def page(
         "limit": limit,
         "most_alike": 0 if wanted.cluster else MOST_ALIKE,
     }
-    return db.rows(connection, _SQL["page"].format(chosen=_chosen(way)), parameters)
-
-
-_PARTS = {"by_account": "by_account_parts", "by_topic": "by_topic_parts", "by_facet": "by_facet_parts"}
-"""Ways that merge several parts of an index, and what the parts are."""
+    return db.rows(connection, _page(way), parameters)
 
 
 def _way(wanted: Wanted) -> str:
@@ -133,11 +130,15 @@ def _way(wanted: Wanted) -> str:
     return "by_priority" if wanted.overdue else "walk"
 
 
-def _chosen(way: str) -> str:
+@cache
+def _page(way: str) -> str:
+    """The query that finds rows in this way: along one index, or from parts of one."""
     if way == "walk":
-        return _SQL["walk"].format(**_SQL)
-    parts, part = (_SQL[_PARTS[way]], _SQL[way]) if way in _PARTS else ("", "true")
-    return _SQL["merge"].format(parts=parts.format(**_SQL), part=part.format(**_SQL), filters=_SQL["filters"])
+        parts, chosen = "SELECT", _SQL["walk"].format(**_SQL)
+    else:
+        parts = _SQL[f"{way}_parts"].format(**_SQL)
+        chosen = _SQL["merge"].format(part=_SQL[way].format(**_SQL), filters=_SQL["filters"])
+    return _SQL["page"].format(parts=parts, chosen=chosen)
 
 
 def _containing(words: str | None) -> str | None:

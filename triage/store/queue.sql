@@ -18,7 +18,7 @@ SELECT triage.relabel(%s, %s)
 
 -- name: page
 -- The rows that one of the ways below chose, with how many say the same.
-WITH chosen AS MATERIALIZED ({chosen})
+WITH part AS MATERIALIZED ({parts}), chosen AS MATERIALIZED ({chosen})
 SELECT q.*, CASE WHEN q.cluster IS NULL OR q.held THEN 1
                  ELSE (SELECT count(*) FROM (SELECT FROM triage.unanswered_queue o
                                              WHERE o.cluster = q.cluster AND NOT o.held LIMIT %(most_alike)s) AS o) END AS alike
@@ -51,46 +51,55 @@ SELECT q.conversation_id FROM triage.unanswered_queue q WHERE {filters} AND {aft
 ORDER BY q.priority, q.due_at, q.conversation_id LIMIT %(limit)s
 
 -- name: merge
--- The beginnings of several indexes, or of several parts of one, put together.
+-- The beginnings of several indexes, or of several parts of one, put together: priority by priority (what is LATERAL
+-- is asked in the order of what it depends on), and no further than there are enough.
 SELECT b.conversation_id
 FROM generate_series(coalesce(%(after_priority)s::int, 1), 5) AS n
 CROSS JOIN LATERAL (
     SELECT n::smallint AS priority, CASE WHEN n = %(after_priority)s THEN %(after_due)s::timestamptz ELSE '-infinity' END AS due_at,
            CASE WHEN n = %(after_priority)s THEN %(after)s::bigint ELSE 0 END AS conversation_id
 ) AS p
-{parts}
 CROSS JOIN LATERAL (
-    SELECT q.conversation_id, q.priority, q.due_at FROM triage.unanswered_queue q
-    WHERE q.priority = p.priority AND (q.due_at, q.conversation_id) > (p.due_at, p.conversation_id) AND {part} AND {filters}
-    ORDER BY q.due_at, q.conversation_id LIMIT %(limit)s
+    SELECT f.conversation_id FROM part CROSS JOIN LATERAL (
+        SELECT q.conversation_id, q.due_at FROM triage.unanswered_queue q
+        WHERE q.priority = p.priority AND (q.due_at, q.conversation_id) > (p.due_at, p.conversation_id) AND {part} AND {filters}
+        ORDER BY q.due_at, q.conversation_id LIMIT %(limit)s
+    ) AS f
+    ORDER BY f.due_at, f.conversation_id LIMIT %(limit)s
 ) AS b
-ORDER BY b.priority, b.due_at, b.conversation_id LIMIT %(limit)s
+LIMIT %(limit)s
+
+-- name: by_priority_parts
+SELECT
+
+-- name: by_priority
+true
 
 -- name: by_account_parts
-CROSS JOIN (SELECT s.account FROM triage.served() s
-            WHERE (%(of_source)s::text IS NULL OR s.source = %(of_source)s)
-              AND (%(account)s::text IS NULL OR s.account = %(account)s)) AS a
+SELECT s.account FROM triage.served() s
+WHERE (%(of_source)s::text IS NULL OR s.source = %(of_source)s) AND (%(account)s::text IS NULL OR s.account = %(account)s)
 
 -- name: by_account
-q.account = a.account
+q.account = part.account
 
 -- name: by_topic_parts
--- Who waits longer than that was due by then: where each topic's part ends. Worked out beforehand
--- (OFFSET 0): a policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
-CROSS JOIN (SELECT t.key, t.severity, coalesce(triage.due(now() - %(older)s::interval, t.target), 'infinity') AS until FROM triage.topic t
-            WHERE %(topic)s::text IS NULL OR t.key = %(topic)s OFFSET 0) AS t
+-- Who waits longer than that was due by then: where each topic's part ends. Worked out beforehand (OFFSET 0), and once
+-- for each target: a policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
+SELECT t.key, t.severity, d.until FROM triage.topic t JOIN (
+    SELECT target, CASE WHEN %(older)s::interval IS NULL THEN 'infinity' ELSE triage.due(now() - %(older)s::interval, target) END AS until
+    FROM (SELECT DISTINCT target FROM triage.topic WHERE %(topic)s::text IS NULL OR key = %(topic)s) AS targets OFFSET 0
+) AS d USING (target)
+WHERE %(topic)s::text IS NULL OR t.key = %(topic)s
 
 -- name: by_topic
-q.topic = t.key AND q.due_at <= t.until AND (p.priority <= t.severity OR p.priority = 5)
+q.topic = part.key AND q.due_at <= part.until AND (p.priority <= part.severity OR p.priority = 5)
 
 -- name: by_facet_parts
-{by_topic_parts}
-{by_account_parts}
-CROSS JOIN (SELECT l.lang FROM triage.languages() AS l (lang)
-            WHERE %(lang)s::text IS NULL OR l.lang = %(lang)s) AS l
+SELECT t.*, a.account, l.lang FROM ({by_topic_parts}) AS t CROSS JOIN ({by_account_parts}) AS a CROSS JOIN triage.languages() AS l (lang)
+WHERE %(lang)s::text IS NULL OR l.lang = %(lang)s
 
 -- name: by_facet
-{by_topic} AND {by_account} AND q.lang = l.lang
+{by_topic} AND {by_account} AND q.lang = part.lang
 
 -- name: counts
 SELECT count(*) AS waiting, count(*) FILTER (WHERE due_at < now()) AS overdue,
