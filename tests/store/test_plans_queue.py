@@ -31,7 +31,9 @@ TURNS = 4
 
 class _Explained(Cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
-        super().execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}", vars)
+        super().execute(
+            query.replace("EXECUTE ", "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE "), vars
+        )
 
 
 class Explaining(Connection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg2
 import psycopg2.extras
@@ -92,6 +94,33 @@ def rows(connection: Connection, sql: str, parameters: Any = None) -> list[dict[
             return []
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+_PREPARED: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
+_MOST_PREPARED = 64
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def prepared(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """All rows of a query that is planned once for a connection, not each time: for what is asked many times a second.
+
+    Every `%(name)s` has its type beside it (`::text`), and the plan is one for all values: what decides which index
+    serves stands in the text.
+    """
+    name = f"triage_{hashlib.md5(sql.encode(), usedforsecurity=False).hexdigest()[:16]}"
+    given = list(dict.fromkeys(_PLACEHOLDER.findall(sql)))
+    known = _PREPARED.setdefault(connection, set())
+    if name not in known:
+        if len(known) >= _MOST_PREPARED:
+            execute(connection, "DEALLOCATE ALL")
+            known.clear()
+        text = _PLACEHOLDER.sub(lambda found: f"${given.index(found[1]) + 1}", sql)
+        execute(connection, f"PREPARE {name} AS {text}")
+        known.add(name)
+    values = f"({', '.join(f'%({key})s' for key in given)})" if given else ""
+    return rows(
+        connection, f"SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE {name}{values}", parameters
+    )
 
 
 def values(

@@ -94,21 +94,34 @@ def page(
     Heads and singles, unless one looks closer: at a cluster, at one's own, at what is held, for words.
     """
     way = _way(wanted)
-    merged = way in ("by_account", "by_facet")
     parameters = {
         **asdict(wanted),
         "words": _containing(wanted.words),
-        "singly": bool(wanted.cluster or wanted.mine or wanted.words),
-        "in_order": way == "by_priority" or wanted == Wanted(),
         "of_source": wanted.source,
-        "source": None if merged else wanted.source,
         "after": after and after.conversation_id,
         "after_priority": after and after.priority,
         "after_due": after and after.due_at,
-        "limit": limit,
-        "most_alike": 0 if wanted.cluster else MOST_ALIKE,
     }
-    return db.rows(connection, _page(way), parameters)
+    sql = _page(way, _filters(wanted, way, after), limit, 0 if wanted.cluster else MOST_ALIKE)
+    return db.prepared(connection, sql, parameters)
+
+
+def _filters(wanted: Wanted, way: str, after: Place | None) -> tuple[str, ...]:
+    """The conditions that hold for every row of this page, by the names of their SQL."""
+    parted = {
+        "by_topic": {"topic"},
+        "by_account": {"source"},
+        "by_facet": {"topic", "source", "lang", "account"},
+    }
+    singly = wanted.cluster or wanted.mine or wanted.words or wanted.held
+    given = {
+        **{key: value not in (None, False) for key, value in asdict(wanted).items()},
+        "awake": not wanted.snoozed,
+        "heads": not singly,
+        "in_order": way == "by_priority" or wanted == Wanted(),
+        "after": bool(after) and way == "walk",
+    }
+    return tuple(sorted({key for key, asked in given.items() if asked} - parted.get(way, set())))
 
 
 def _way(wanted: Wanted) -> str:
@@ -117,7 +130,7 @@ def _way(wanted: Wanted) -> str:
         return "walk"
     facets = [
         bool(wanted.topic),
-        bool(wanted.lang),
+        wanted.lang is not None,
         bool(wanted.source or wanted.account),
         bool(wanted.older),
     ]
@@ -131,14 +144,15 @@ def _way(wanted: Wanted) -> str:
 
 
 @cache
-def _page(way: str) -> str:
+def _page(way: str, filters: tuple[str, ...], limit: int, most_alike: int) -> str:
     """The query that finds rows in this way: along one index, or from parts of one."""
+    only = " AND ".join(_SQL[f"only_{name}"] for name in filters) or "true"
     if way == "walk":
-        parts, chosen = "SELECT", _SQL["walk"].format(**_SQL)
+        parts, chosen = "SELECT", _SQL["walk"].format(filters=only, limit=limit)
     else:
         parts = _SQL[f"{way}_parts"].format(**_SQL)
-        chosen = _SQL["merge"].format(part=_SQL[way].format(**_SQL), filters=_SQL["filters"])
-    return _SQL["page"].format(parts=parts, chosen=chosen)
+        chosen = _SQL["merge"].format(part=_SQL[way].format(**_SQL), filters=only, limit=limit)
+    return _SQL["page"].format(parts=parts, chosen=chosen, most_alike=most_alike)
 
 
 def _containing(words: str | None) -> str | None:

@@ -21,34 +21,59 @@ SELECT triage.relabel(%s, %s)
 WITH part AS MATERIALIZED ({parts}), chosen AS MATERIALIZED ({chosen})
 SELECT q.*, CASE WHEN q.cluster IS NULL OR q.held THEN 1
                  ELSE (SELECT count(*) FROM (SELECT FROM triage.unanswered_queue o
-                                             WHERE o.cluster = q.cluster AND NOT o.held LIMIT %(most_alike)s) AS o) END AS alike
+                                             WHERE o.cluster = q.cluster AND NOT o.held LIMIT {most_alike}) AS o) END AS alike
 FROM chosen JOIN triage.unanswered_queue q USING (conversation_id)
 ORDER BY q.priority, q.due_at, q.conversation_id
 
--- name: filters
-    (%(topic)s::text IS NULL OR q.topic = %(topic)s)
-AND (%(lang)s::text IS NULL OR q.lang = %(lang)s)
-AND (%(source)s::text IS NULL OR q.source = %(source)s)
-AND (%(account)s::text IS NULL OR q.account = %(account)s)
-AND (%(older)s::interval IS NULL OR q.waiting_since < now() - %(older)s::interval)
-AND (%(mine)s::text IS NULL OR q.claimed_by = %(mine)s AND q.lease_until > now())
-AND (NOT %(overdue)s OR q.due_at < now())
-AND (NOT %(snoozed)s OR q.snoozed_until > now())
-AND (%(snoozed)s OR q.snoozed_until IS NULL OR q.snoozed_until <= now())
-AND (NOT %(held)s OR q.held)
-AND (%(cluster)s::bigint IS NULL OR q.cluster = %(cluster)s)
-AND (%(words)s::text IS NULL OR concat_ws(' ', q.author, q.author_name, q.subject, q.excerpt) ILIKE %(words)s)
-AND (%(singly)s OR %(held)s OR NOT q.follower AND NOT q.held)
-AND (NOT %(in_order)s OR q.severity > 0)
+-- name: only_topic
+q.topic = %(topic)s::text
 
--- name: after
-(%(after)s::bigint IS NULL
- OR (q.priority, q.due_at, q.conversation_id) > (%(after_priority)s::smallint, %(after_due)s::timestamptz, %(after)s::bigint))
+-- name: only_lang
+q.lang = %(lang)s::text
+
+-- name: only_source
+q.source = %(source)s::text
+
+-- name: only_account
+q.account = %(account)s::text
+
+-- name: only_older
+q.waiting_since < now() - %(older)s::interval
+
+-- name: only_mine
+q.claimed_by = %(mine)s::text AND q.lease_until > now()
+
+-- name: only_overdue
+q.due_at < now()
+
+-- name: only_snoozed
+q.snoozed_until > now()
+
+-- name: only_awake
+(q.snoozed_until IS NULL OR q.snoozed_until <= now())
+
+-- name: only_held
+q.held
+
+-- name: only_cluster
+q.cluster = %(cluster)s::bigint
+
+-- name: only_words
+concat_ws(' ', q.author, q.author_name, q.subject, q.excerpt) ILIKE %(words)s::text
+
+-- name: only_heads
+NOT q.follower AND NOT q.held
+
+-- name: only_in_order
+q.severity > 0
+
+-- name: only_after
+(q.priority, q.due_at, q.conversation_id) > (%(after_priority)s::smallint, %(after_due)s::timestamptz, %(after)s::bigint)
 
 -- name: walk
--- One index in its order, whichever the planner finds for the filters.
-SELECT q.conversation_id FROM triage.unanswered_queue q WHERE {filters} AND {after}
-ORDER BY q.priority, q.due_at, q.conversation_id LIMIT %(limit)s
+-- One index in its order, whichever the planner finds for the filters (`only_` above).
+SELECT q.conversation_id FROM triage.unanswered_queue q WHERE {filters}
+ORDER BY q.priority, q.due_at, q.conversation_id LIMIT {limit}
 
 -- name: merge
 -- The beginnings of several indexes, or of several parts of one, put together: priority by priority (what is LATERAL
@@ -63,11 +88,11 @@ CROSS JOIN LATERAL (
     SELECT f.conversation_id FROM part CROSS JOIN LATERAL (
         SELECT q.conversation_id, q.due_at FROM triage.unanswered_queue q
         WHERE q.priority = p.priority AND (q.due_at, q.conversation_id) > (p.due_at, p.conversation_id) AND {part} AND {filters}
-        ORDER BY q.due_at, q.conversation_id LIMIT %(limit)s
+        ORDER BY q.due_at, q.conversation_id LIMIT {limit}
     ) AS f
-    ORDER BY f.due_at, f.conversation_id LIMIT %(limit)s
+    ORDER BY f.due_at, f.conversation_id LIMIT {limit}
 ) AS b
-LIMIT %(limit)s
+LIMIT {limit}
 
 -- name: by_priority_parts
 SELECT
@@ -83,13 +108,13 @@ WHERE (%(of_source)s::text IS NULL OR s.source = %(of_source)s) AND (%(account)s
 q.account = part.account
 
 -- name: by_topic_parts
--- Who waits longer than that was due by then: where each topic's part ends. Worked out beforehand (OFFSET 0), and once
--- for each target: a policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
-SELECT t.key, t.severity, d.until FROM triage.topic t JOIN (
+-- Who waits longer than that was due by then: where each topic's part ends, worked out once for each target.
+-- A policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
+WITH due AS MATERIALIZED (
     SELECT target, CASE WHEN %(older)s::interval IS NULL THEN 'infinity' ELSE triage.due(now() - %(older)s::interval, target) END AS until
-    FROM (SELECT DISTINCT target FROM triage.topic WHERE %(topic)s::text IS NULL OR key = %(topic)s) AS targets OFFSET 0
-) AS d USING (target)
-WHERE %(topic)s::text IS NULL OR t.key = %(topic)s
+    FROM (SELECT DISTINCT target FROM triage.topic WHERE %(topic)s::text IS NULL OR key = %(topic)s) AS targets
+)
+SELECT t.key, t.severity, due.until FROM triage.topic t JOIN due USING (target) WHERE %(topic)s::text IS NULL OR t.key = %(topic)s
 
 -- name: by_topic
 q.topic = part.key AND q.due_at <= part.until AND (p.priority <= part.severity OR p.priority = 5)
