@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo browser test test-all lint bench bench-classify bench-surge docs clean schema
+.PHONY: install demo browser redis test test-all lint bench bench-classify bench-surge docs clean schema
 
 install: $(STAMP)
 
@@ -21,11 +21,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	@$(BIN)/python -m demo $(ARGS)
 
-test: install browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+test: install browser redis
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-all: install browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test-all: install browser redis
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The page is tested in a real browser. Debian has it; without the right to install it, the tests say what is missing.
 browser:
@@ -33,6 +33,13 @@ browser:
 	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Debian's chromium for the browser tests …" \
 	  && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null \
 	  || echo "No browser was found or installed: apt-get install chromium (as root), or the browser tests will fail."
+
+# The compose file's services are started without containers; Redis is the one that is on no package registry of Python.
+redis:
+	@command -v redis-server >/dev/null && exit 0; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Debian's redis-server for the deployment tests …" \
+	  && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-server >/dev/null \
+	  || echo "No redis-server was found or installed: apt-get install redis-server (as root), or tests/deploy will fail."
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -20,6 +20,25 @@ from triage.store.migrate import migrate
 
 _numbers = itertools.count(1)
 
+LONGEST = (
+    "tests/e2e/test_live.py",
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/dags/",
+    "tests/ops/test_learn.py",
+    "tests/classify/",
+)
+"""What takes minutes begins first: of two workers neither is left alone with it at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in the order of LONGEST, then the others as they were found."""
+    items.sort(
+        key=lambda item: next(
+            (n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), len(LONGEST)
+        )
+    )
+
 
 def administer(postgres: Postgres, *statements: str) -> None:
     """Run statements outside a transaction, as the server's superuser."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from triage.store import db
+from triage.store import db, queue
 
 _SQL = db.queries(__file__)
 
@@ -55,5 +55,5 @@ def teach(
     connection: Connection, message_ids: Sequence[int], *, topic: str, by: str, origin: str = "file"
 ) -> None:
     """A person's word on messages whose conversations the caller has locked."""
-    db.execute(connection, _SQL["act_for"], (by,))
+    queue.act_for(connection, by)
     db.execute(connection, _SQL["teach"], (list(message_ids), topic, origin))

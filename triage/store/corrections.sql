@@ -2,7 +2,7 @@
 SELECT k.id, k.to_topic AS topic, m.subject, m.text
 FROM (SELECT DISTINCT ON (message_id) id, message_id, to_topic FROM triage.correction ORDER BY message_id, id DESC) k
 JOIN triage.message m ON m.id = k.message_id
-WHERE k.to_topic IS NOT NULL AND m.direction = 'inbound'
+WHERE k.to_topic IS NOT NULL AND m.direction = 'inbound' AND m.text <> ''  -- erased
 ORDER BY k.id
 
 -- name: by_message
@@ -29,9 +29,6 @@ WHERE m.id = ANY (%s)
 
 -- name: topics
 SELECT key FROM triage.topic WHERE key <> 'unsure' ORDER BY key
-
--- name: act_for
-SELECT set_config('triage.acting_for', %s, true)
 
 -- name: teach
 SELECT triage.teach(%s, %s, %s)

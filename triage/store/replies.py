@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from triage.core.types import Sent
-from triage.store import db
-from triage.store.queue import Refused
+from triage.store import db, queue
 
 _SQL = db.queries(__file__)
 
@@ -102,10 +100,4 @@ def about(connection: Connection, conversation_id: int) -> list[dict[str, Any]]:
 
 
 def _call(connection: Connection, by: str, name: str, *arguments: Any) -> list[dict[str, Any]]:
-    db.execute(connection, _SQL["act_for"], (by,))
-    try:
-        return db.rows(connection, _SQL[name], arguments)
-    except psycopg2.Error as error:
-        if (error.pgcode or "").startswith("TR"):
-            raise Refused(str(error.diag.message_primary), code=error.pgcode or "") from None
-        raise
+    return queue.call(connection, _SQL[name], arguments, by=by)

@@ -44,9 +44,6 @@ WHERE r.state IN ('wanted', 'sending') AND greatest(r.wanted_at, r.changed_at, r
                   WHERE s.account = r.account AND s.state <> 'wanted' AND s.changed_at > clock_timestamp() - %(after)s)
 GROUP BY r.account ORDER BY r.account
 
--- name: act_for
-SELECT set_config('triage.acting_for', %s, true)
-
 -- name: write
 SELECT triage.reply(%s, %s, coalesce(%s, gen_random_uuid()::text)) AS id
 
