@@ -15,6 +15,8 @@ from triage.core.types import Classification
 
 CHUNK = 512
 
+ALONE = "each message as if it came alone (default: as one inbox in the order of the lines)"
+
 
 def add_parsers(subparsers: Any) -> None:
     """Add this file's sub-commands."""
@@ -27,6 +29,7 @@ def add_parsers(subparsers: Any) -> None:
     classify.add_argument(
         "file", nargs="?", default="-", metavar="FILE", help="JSON lines; - is standard input"
     )
+    classify.add_argument("--alone", action="store_true", help=ALONE)
     classify.set_defaults(func=_classify)
     evaluate = subparsers.add_parser(
         "evaluate",
@@ -38,6 +41,7 @@ def add_parsers(subparsers: Any) -> None:
     evaluate.add_argument("file", metavar="FILE.jsonl", help="JSON lines; - is standard input")
     evaluate.add_argument("--json", action="store_true", help="JSON in place of the tables")
     evaluate.add_argument("--fast", action="store_true", help="without the encoders")
+    evaluate.add_argument("--alone", action="store_true", help=ALONE)
     evaluate.set_defaults(func=_evaluate)
     train = subparsers.add_parser(
         "train",
@@ -57,8 +61,9 @@ def _classify(args: argparse.Namespace) -> int:
     trouble = False
     with _open(args.file) as stream:
         from triage.classify import load_classifier
+        from triage.classify.mix import Inbox
 
-        classifier = load_classifier()
+        classifier = load_classifier() if args.alone else Inbox(load_classifier())
         lines = (line for line in stream if line.strip())
         size = 1 if stream.isatty() else CHUNK
         while chunk := list(islice(lines, size)):
@@ -112,10 +117,12 @@ def _answer(key: Any, one: Classification) -> dict[str, Any]:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from triage.classify import load_classifier
+    from triage.classify.mix import Inbox
     from triage.ops.evaluate import evaluate
 
+    classifier = load_classifier(cascade=not args.fast)
     with _open(args.file) as stream:
-        found = evaluate(load_classifier(cascade=not args.fast), _rows(args.file, stream))
+        found = evaluate(classifier if args.alone else Inbox(classifier), _rows(args.file, stream))
     if args.json:
         _print([one.as_json() for one in found])
         return 0

@@ -6,9 +6,10 @@ import gc
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 
 import spacy
@@ -28,6 +29,7 @@ from triage.classify.decide import (
 from triage.classify.document import GIVEN, HITS, LANG, STAGE, TEXT
 from triage.classify.encoder import Encoder, load_encoders
 from triage.classify.language import READ, UNKNOWN, identify
+from triage.classify.mix import Mix, Weigher, weigh
 from triage.classify.rules import INTENTS, Hit, Rules, intent_rules, topic_rules
 from triage.classify.text import MAX_CHARS, Cleaned, clean
 from triage.classify.textcat import TextCat, best
@@ -46,6 +48,9 @@ KEPT_WORDS = 50_000
 ever. Making a word anew costs more than looking it up."""
 
 NAME = "triage_fast"
+
+Given = tuple[tuple[str, str, str], Weigher | None]
+"""Subject, text and language of a message, and its inbox."""
 
 
 @Language.component("triage_language")
@@ -92,35 +97,47 @@ class Classifier:
         rules: Rules = nlp.get_pipe("triage_rules")  # type: ignore[assignment]
         rules.use([*topic_rules(topics), *intent_rules()])
 
-    def classify(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+    def mix(self, counts: Mapping[str, float] | None = None) -> Mix:
+        """What an inbox is about, to be given to `classify`: nothing yet, or what was counted before."""
+        settings = self.settings
+        shares = settings.shares or [1 / len(settings.topics)] * len(settings.topics)
+        severe = {topic for topic, severity in self._taxonomy.severity.items() if severity == 1}
+        return Mix(dict(zip(settings.topics, shares, strict=True)), severe, counts)
+
+    def classify(
+        self, items: Sequence[tuple[str, str, str]], mixes: Sequence[Weigher | None] = ()
+    ) -> list[Classification]:
         """Decide (subject, text, language the source names or empty) triples; order kept.
 
         Any text is accepted. The first 20,000 characters of subject and text are read. What the fast model is
         not sure of is read by the sentence encoders, as far as the budget of one call goes (cascade.py).
+        `mixes` names the inbox of each message; without, each is decided as if it came alone.
         """
-        decided: list[Classification] = []
-        for start in range(0, len(items), BATCH):
-            decided.extend(self._batch(items[start : start + BATCH]))
-        return decided
+        given = [(item, mix) for item, mix in zip_longest(items, mixes)]
+        return [
+            one for first in range(0, len(given), BATCH) for one in self._batch(given[first : first + BATCH])
+        ]
 
-    def _batch(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+    def _batch(self, given: Sequence[Given]) -> list[Classification]:
         """One message that cannot be decided is unsure with the stage `failed`; it does not stop the others."""
         with (
             _no_collection(),
             self._nlp.memory_zone() if len(self._nlp.vocab) > KEPT_WORDS else nullcontext(),
         ):
             try:
-                return self._decided(items)
+                return self._decided(given)
             except Exception as error:
-                if len(items) == 1:
+                if len(given) == 1:
                     log.warning("a message could not be classified and is unsure: %s", type(error).__name__)
-                    return [self._failed(items[0][2])]
-        return [one for item in items for one in self._batch([item])]
+                    return [self._failed(given[0][0][2])]
+        return [one for each in given for one in self._batch([each])]
 
-    def _decided(self, items: Sequence[tuple[str, str, str]]) -> list[Classification]:
+    def _decided(self, given: Sequence[Given]) -> list[Classification]:
+        items = [item for item, _ in given]
         cleaned = [clean(explain.join(subject[:MAX_CHARS], text)) for subject, text, _ in items]
         docs = list(self._nlp.pipe(self._docs(cleaned, items), batch_size=256))
         self._cascade.read(docs)
+        weigh(docs, [mix for _, mix in given])
         return [
             self._decide(doc, one, subject[:MAX_CHARS], text)
             for doc, one, (subject, text, _) in zip(docs, cleaned, items, strict=True)

@@ -29,15 +29,19 @@ _PLACEHOLDER = "triage_textcat is not trained; run `triage train`"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What training found beside the weights. `encoders` names the sentence encoders that the readers after the fast
-    model were trained for, in their order; `stages` is the calibration of every reader, the fast model's first.
-    `figures` are measurements on held-out messages: by `shifts` (other hands, lengths and languages, which the
-    calibration comes from), `hands` (by other hands alone) or `folds` (drawn at random), then by reader."""
+    """What training found beside the weights.
+
+    `shares` is how much of the corpus is about each topic. `encoders` names the sentence encoders that the readers
+    after the fast model were trained for, in their order; `stages` is the calibration of every reader, the fast
+    model's first. `figures` are measurements on held-out messages: by `shifts` (other hands, lengths and languages,
+    which the calibration comes from), `hands` (by other hands alone) or `folds` (drawn at random), then by reader.
+    """
 
     topics: list[str]
     corpus: str
     examples: int
     stages: list[Stage]
+    shares: list[float] = field(default_factory=list)
     encoders: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 

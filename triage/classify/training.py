@@ -125,6 +125,7 @@ def fit(docs: Sequence[Doc], how: TextCat, encoders: Sequence[Encoder]) -> Train
         corpus=corpus.digest(_examples(docs)),
         examples=len(docs),
         stages=judged.stages,
+        shares=[round(float(np.mean(truth == topic)), 4) for topic in topics],
         encoders=[one.name for one in encoders],
         figures={
             "shifts": figures(judged, topics, truths, languages),

@@ -13,6 +13,7 @@ from triage.config_storm import Copies, Flood
 from triage.core.priority import NO_SEVERITY
 from triage.core.types import Classification
 from triage.ops import cluster
+from triage.ops.inboxes import Inboxes
 from triage.ops.report import Report
 from triage.ops.second_opinion import Opinions
 from triage.store import conversations, db, labels
@@ -45,6 +46,7 @@ def classify(
     classifier: Classifier,
     topics: Topics,
     *,
+    inboxes: Inboxes | None = None,
     opinions: Opinions | None = None,
     copies: Copies = COPIES,
     flood: Flood | None = None,
@@ -52,6 +54,7 @@ def classify(
 ) -> Report:
     """Decide every message that has no decision, and waiting ones that another model or other rules decided.
 
+    With `inboxes` each is decided as its account has it of late, otherwise as if it came alone.
     What the classifier is unsure of is shown to the judge behind `opinions`, if there is one. Near copies of a text
     come into one cluster, and what one sender sends beyond `flood` is held.
     """
@@ -62,13 +65,16 @@ def classify(
         if again := conversations.outdated(connection, model=classifier.model, taxonomy=classifier.taxonomy):
             report.notes.append(f"{again} waiting messages are decided anew: topics or model changed")
     while found := _undecided(connection, batch):
-        decided = classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
+        decided = _decided(connection, classifier, inboxes, found)
         if opinions is not None:
             decided = opinions.review(found, decided)
         drafts = cluster.drafts(found)
         with db.transaction(connection):
             touched = cluster.place(connection, found, drafts, flood=flood)
-            conversations.decide(connection, [(r["id"], c) for r, c in zip(found, decided, strict=True)])
+            mixed = inboxes.keep(connection, found) if inboxes else {}
+            conversations.decide(
+                connection, [(r["id"], c) for r, c in zip(found, decided, strict=True)], mixed
+            )
             conversations.refresh(connection, sorted(touched))
             if opinions is not None:
                 opinions.keep(connection)
@@ -84,6 +90,15 @@ def classify(
         report.notes += [f"and is asked no more: {opinions.failed}"] if opinions.failed else []
     report.seconds = time.monotonic() - started
     return report
+
+
+def _decided(
+    connection: Connection, classifier: Classifier, inboxes: Inboxes | None, found: Sequence[dict[str, Any]]
+) -> list[Classification]:
+    if inboxes is None:
+        return classifier.classify([(r["subject"], r["text"], r["lang"]) for r in found])
+    with db.transaction(connection):
+        return inboxes.decide(connection, found)
 
 
 def _undecided(connection: Connection, batch: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,15 +31,24 @@ def lock(connection: Connection, message_ids: Sequence[int]) -> None:
     db.execute(connection, _SQL["lock"], (list(message_ids),))
 
 
-def decide(connection: Connection, decisions: Sequence[tuple[int, Classification]]) -> list[int]:
+def decide(
+    connection: Connection,
+    decisions: Sequence[tuple[int, Classification]],
+    mixed: Mapping[int, int] | None = None,
+) -> list[int]:
     """Append one run's decisions, put them in force where no human decided; the conversations touched.
 
+    `mixed`: the mix that weighed each message.
     All of them carry the same model and taxonomy: a decision made before under both is put in force again.
     """
     if not decisions:
         return []
     lock(connection, [mid for mid, _ in decisions])
-    db.values(connection, _SQL["append_decisions"], [(mid, *_row(c)) for mid, c in decisions])
+    db.values(
+        connection,
+        _SQL["append_decisions"],
+        [(mid, *_row(c), (mixed or {}).get(mid)) for mid, c in decisions],
+    )
     first = decisions[0][1]
     run = {"ids": [mid for mid, _ in decisions], "model": first.model, "taxonomy": first.taxonomy}
     return sorted({r["conversation_id"] for r in db.rows(connection, _SQL["put_in_force"], run)})

@@ -3,8 +3,13 @@ SELECT triage.refresh(%s)
 
 -- name: undecided
 SELECT m.id, m.conversation_id, m.account, m.subject, m.text, m.lang,
-       m.cluster_id IS NULL AND NOT m.bare_thanks AND c.state = 'waiting' AS may_copy
+       m.cluster_id IS NULL AND NOT m.bare_thanks AND c.state = 'waiting' AS may_copy, before.mix_id, mix.times
 FROM triage.message m JOIN triage.conversation c ON c.id = m.conversation_id
+LEFT JOIN LATERAL (
+    SELECT d.mix_id FROM triage.classification d
+    WHERE d.message_id = m.id AND d.decided_by <> 'human' AND d.mix_id IS NOT NULL ORDER BY d.id DESC LIMIT 1
+) before ON true
+LEFT JOIN triage.mix mix ON mix.id = before.mix_id
 WHERE m.decision_id IS NULL AND m.direction = 'inbound'
 ORDER BY m.id LIMIT %s
 
@@ -15,7 +20,7 @@ ORDER BY id FOR NO KEY UPDATE
 
 -- name: append_decisions
 INSERT INTO triage.classification (message_id, topic, topics, intent, abstained, evidence, decided_by, stage, lang,
-    model, taxonomy)
+    model, taxonomy, mix_id)
 VALUES %s
 ON CONFLICT (message_id, model, taxonomy) WHERE decided_by <> 'human' DO NOTHING
 
