@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from benchmarks.classify_real import DATA, AsTheyArrive
 from benchmarks.classify_speed import readers, speed
 from triage.classify import corpus, load_classifier
 from triage.classify.decide import READERS
-from triage.classify.encoder import Encoder, load_encoders
+from triage.classify.encoder import load_encoders
 from triage.classify.fitting import random_folds
 from triage.classify.learning import reader
 from triage.classify.pipeline import MODEL
@@ -82,10 +82,9 @@ def held_out(settings: Settings) -> list[Figures]:
     ]
 
 
-def _encoders(remember: Path | None) -> Sequence[Encoder]:
-    """The encoders; with a folder, what they read in an earlier run is not read again."""
-    encoders = load_encoders()
-    return [Remembering(one, remember) for one in encoders] if remember else encoders
+def _encoders(remember: Path | None) -> list[Remembering]:
+    """The encoders, which read each text once; with a folder, nor what they read in an earlier run."""
+    return [Remembering(one, remember or Path(os.devnull)) for one in load_encoders()]
 
 
 def measure(per_source: int, pictures: Path | None, remember: Path | None) -> dict[str, list[Figures]]:
@@ -124,13 +123,17 @@ def measure(per_source: int, pictures: Path | None, remember: Path | None) -> di
 
 def _real(per_source: int, pictures: Path | None, remember: Path | None) -> dict[str, list[Figures]]:
     messages, encoders = real.real_messages(per_source), _encoders(remember)
-    fast = real.ours(load_classifier(cascade=False), messages)
-    cascade = real.ours(AsTheyArrive(reader(MODEL, load_topics(), encoders)), messages)
-    guesses = {"fast": real.guesses(fast), "cascade": real.guesses(cascade), **real.peers(messages, encoders)}
-    for one in encoders:
-        if isinstance(one, Remembering):
+    readers = {"fast": load_classifier(cascade=False), "cascade": reader(MODEL, load_topics(), encoders)}
+    judged = {
+        f"{name}{', alone' if alone else ''}": real.ours(classifier, messages, alone=alone)
+        for name, classifier in readers.items()
+        for alone in (False, True)
+    }
+    guesses = {who: real.guesses(found) for who, found in judged.items()} | real.peers(messages, encoders)
+    if remember:
+        for one in encoders:
             one.save()
-    lines = {"fast": real.curve(real.heap(fast)), "cascade": real.curve(real.heap(cascade))}
+    lines = {who: real.curve(real.heap(found)) for who, found in judged.items()}
     title = "Real messages: precision of the surest"
     _draw(
         pictures,
@@ -144,13 +147,16 @@ def _real(per_source: int, pictures: Path | None, remember: Path | None) -> dict
         "Zero-shot on real messages: macro-F1 by source, the first labelled topic alone being right": (
             real.f1_by_source(messages, guesses, real.strict)
         ),
-        "Zero-shot on real messages: what is decided at the default thresholds": real.decided(fast, cascade),
-        "All real messages together": real.together(fast, cascade),
+        "Zero-shot on real messages: what is decided at the default thresholds": real.decided(
+            judged["fast"], judged["cascade"]
+        ),
+        "All real messages together": real.together(judged),
         "Precision by coverage, all real messages together": [
-            {"coverage": a, "fast": b, "cascade": c}
-            for (a, b), (_, c) in list(zip(lines["fast"], lines["cascade"], strict=True))[4::5]
+            {"coverage": points[0][0]}
+            | {who: precision for who, (_, precision) in zip(lines, points, strict=True)}
+            for points in list(zip(*lines.values(), strict=True))[4::5]
         ],
-        "Zero-shot on real messages, by source and topic (cascade)": real.by_topic(cascade),
+        "Zero-shot on real messages, by source and topic (cascade)": real.by_topic(judged["cascade"]),
     }
 
 

@@ -22,6 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.classify_peers import PEERS
 from triage.classify import corpus
 from triage.classify.encoder import Encoder, shown
+from triage.classify.mix import Inbox
+from triage.classify.pipeline import Classifier
 from triage.classify.text import clean
 from triage.ops.evaluate import Judged, figures, judge, macro_f1, per_topic
 
@@ -61,11 +63,16 @@ def real_messages(per_source: int) -> dict[str, list[Figures]]:
     }
 
 
-def ours(classifier: Any, messages: dict[str, list[Figures]]) -> Judgements:
-    """Every message judged; a topic of `also_ok` is as good as the labelled one."""
+def ours(classifier: Classifier, messages: dict[str, list[Figures]], *, alone: bool) -> Judgements:
+    """Every message judged, each source an inbox of its own in the order of the data; `alone`: no inbox at all.
+
+    An inbox knows what came before and beside a message, and no label. A topic of `also_ok` is as good as the
+    labelled one.
+    """
     found = {}
     for name, rows in messages.items():
-        decided = classifier.classify([("", row["text"], "") for row in rows])
+        reader = AsTheyArrive(classifier if alone else Inbox(classifier))
+        decided = reader.classify([("", row["text"], "") for row in rows])
         found[name] = [
             judge(one, row["topics"], [*row["topics"], *row["also_ok"]])
             for one, row in zip(decided, rows, strict=True)
@@ -178,14 +185,17 @@ def heap(judged: Judgements) -> list[Judged]:
     return list(chain.from_iterable(judged.values()))
 
 
-def together(fast: Judgements, cascade: Judgements) -> list[Figures]:
-    """All messages as one heap."""
-    heaps = {"fast": heap(fast), "cascade": heap(cascade)}
+def together(judged: dict[str, Judgements]) -> list[Figures]:
+    """All messages as one heap; `right` is the share of best guesses that are."""
     return [
-        {"reader": name, "coverage": f.coverage, "precision": f.precision, "surest half": f.surest_half}
-        for name, rows in heaps.items()
+        {
+            "reader": name, "coverage": f.coverage, "precision": f.precision, "surest half": f.surest_half,
+            "right": float(np.mean([row.forced_truth == row.guess for row in rows])),
+        }
+        for name, by_source in judged.items()
+        for rows in [heap(by_source)]
         for f in [figures(name, rows)]
-    ]
+    ]  # fmt: skip
 
 
 def curve(rows: Sequence[Judged]) -> list[tuple[float, float]]:
