@@ -1,4 +1,5 @@
-# One image for every service of docker-compose.yml: exactly the packages of requirements.lock, then ours.
+# One image for every service of docker-compose.yml and of Airflow's Helm chart: exactly the packages of
+# requirements.lock, then ours.
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -11,8 +12,11 @@ COPY triage /src/triage
 RUN pip install --no-deps --no-build-isolation /src
 
 FROM python:3.11-slim-bookworm
+# The chart's health checks call /entrypoint, as in Airflow's own image.
 RUN useradd --uid 50000 --create-home --home-dir /opt/airflow airflow \
-    && install --directory --owner=airflow /opt/airflow/logs /opt/airflow/ui /keys/airflow /keys/postgres /keys/redis /stage
+    && install --directory --owner=airflow /opt/airflow/hub /opt/airflow/logs /opt/airflow/ui \
+        /keys/airflow /keys/postgres /keys/redis /stage \
+    && printf '#!/bin/sh\nexec "$@"\n' > /entrypoint && chmod 755 /entrypoint
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /opt/triage
 COPY config config

@@ -62,13 +62,13 @@ class _Uvicorn(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one."""
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """A listening socket, on loopback if nothing else is said; port 0 takes a free one."""
     # asyncio turns Nagle's delay off only for sockets that name their protocol: 40 ms a reply otherwise.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
         listener.close()
@@ -149,14 +149,16 @@ def call_control(url: str, path: str, body: Any = None, *, verb: str | None = No
         raise ControlFailed(json.loads(error.read())["error"]) from error
 
 
-def run(app: ASGIApp, port: int, name: str, on_stop: Callable[[], None] | None = None) -> int:
+def run(
+    app: ASGIApp, port: int, name: str, on_stop: Callable[[], None] | None = None, *, host: str = HOST
+) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit code of the process."""
     try:
-        listener = listen(port)
+        listener = listen(port, host)
     except PortBusy as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{name} on http://{HOST}:{listener.getsockname()[1]}", flush=True)
+    print(f"{name} on http://{host}:{listener.getsockname()[1]}", flush=True)
     _server(app).run([listener])
     if on_stop is not None:
         on_stop()

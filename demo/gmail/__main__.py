@@ -6,7 +6,7 @@ import argparse
 import sqlite3
 import sys
 
-from demo.common.serving import run
+from demo.common.serving import HOST, run
 from demo.gmail.app import make_app
 from demo.gmail.hub import Hub
 
@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m demo.gmail", description="A strict local stand-in for Gmail."
     )
-    parser.add_argument("--port", type=int, default=8101, help="port on 127.0.0.1 (default 8101)")
+    parser.add_argument("--port", type=int, default=8101, help="port to listen on (default 8101)")
+    parser.add_argument("--host", default=HOST, help=f"address to listen on (default {HOST})")
     parser.add_argument("--state", default=":memory:", help="SQLite file that keeps the mailboxes")
     options = parser.parse_args(arguments)
     try:
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    return run(make_app(hub), options.port, "Gmail stand-in", on_stop=hub.close)
+    return run(make_app(hub), options.port, "Gmail stand-in", on_stop=hub.close, host=options.host)
 
 
 if __name__ == "__main__":

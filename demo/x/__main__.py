@@ -6,7 +6,7 @@ import argparse
 import sqlite3
 import sys
 
-from demo.common.serving import run
+from demo.common.serving import HOST, run
 from demo.x.app import make_app
 from demo.x.hub import Hub
 
@@ -14,7 +14,8 @@ from demo.x.hub import Hub
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m demo.x", description="A strict local stand-in for X.")
-    parser.add_argument("--port", type=int, default=8102, help="port on 127.0.0.1 (default 8102)")
+    parser.add_argument("--port", type=int, default=8102, help="port to listen on (default 8102)")
+    parser.add_argument("--host", default=HOST, help=f"address to listen on (default {HOST})")
     parser.add_argument("--state", default=":memory:", help="SQLite file that keeps the posts")
     options = parser.parse_args(arguments)
     try:
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         sentence = f"The state file {options.state} cannot be used: {error}. Choose another --state."
         print(sentence, file=sys.stderr)
         return 2
-    return run(make_app(hub), options.port, "X stand-in", on_stop=hub.close)
+    return run(make_app(hub), options.port, "X stand-in", on_stop=hub.close, host=options.host)
 
 
 if __name__ == "__main__":

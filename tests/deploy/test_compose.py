@@ -10,15 +10,24 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from tests.dags import sandbox
+from demo import scene, story
+from tests.builders import ROOT
+from tests.deploy.compose import (
+    COMPOSE,
+    DOCKERFILE,
+    SERVICES,
+    image_copies,
+    image_environment,
+    interpolated,
+    mounts,
+    tmpfs,
+)
 
-ROOT = sandbox.ROOT
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("inbox-triage")}
 ONCE = {"keys", "migrate", "demo-connections", "story"}
 DEMO = {"gmail", "x", "demo-connections", "story"}
@@ -41,11 +50,29 @@ class TestEveryService:
         assert "privileged" not in service
         assert service["init"] is True
 
+    def test_writes_only_where_the_file_says(self, name: str) -> None:
+        service = SERVICES[name]
+        assert service["read_only"] is True
+        assert "/tmp" in tmpfs(service)
+        needed = {
+            "postgres": {"/var/lib/postgresql", "/var/run/postgresql"},
+            "redis": {"/data"},
+            **{other: {"/opt/airflow", "/opt/airflow/logs"} for other in SERVICES if _is_airflow(other)},
+        }
+        written = {*tmpfs(service), *(v.split(":")[1] for v in service.get("volumes", []) if v[-3:] != ":ro")}
+        assert needed.get(name, set()) <= written
+
     def test_is_limited_and_its_logs_are(self, name: str) -> None:
         limits = SERVICES[name]["deploy"]["resources"]["limits"]
         assert float(limits["cpus"]) > 0
         assert re.fullmatch(r"\d+[mg]", limits["memory"])
         assert SERVICES[name]["logging"]["options"]["max-size"]
+
+    def test_a_volume_is_seen_at_one_place_by_all(self, name: str) -> None:
+        everywhere = {
+            source: target for other in SERVICES.values() for target, source in mounts(other).items()
+        }
+        assert all(everywhere[source] == target for target, source in mounts(SERVICES[name]).items())
 
     def test_tells_whether_it_is_well_or_ends(self, name: str) -> None:
         service = SERVICES[name]
@@ -88,6 +115,12 @@ def test_data_is_out_of_reach_from_outside() -> None:
         assert SERVICES[name]["networks"] == ["inside"]
 
 
+def test_there_are_two_workers_unless_told_otherwise() -> None:
+    replicas = SERVICES["worker"]["deploy"]["replicas"]
+    assert interpolated(replicas, {}) == "2"
+    assert interpolated(replicas, {"TRIAGE_WORKERS": "5"}) == "5"
+
+
 def test_no_secret_is_written_into_the_file() -> None:
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
@@ -111,17 +144,9 @@ def _module(path: Path) -> Any:
     return module
 
 
-def _dockerfile_environment() -> dict[str, str]:
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    found: dict[str, str] = {}
-    for line in re.findall(r"^ENV (.+)$", text, re.MULTILINE):
-        found |= dict(pair.split("=", 1) for pair in shlex.split(line))
-    return found
-
-
 AIRFLOW_OPTIONS = {
     key: value
-    for environment in [_dockerfile_environment(), *(s.get("environment", {}) for s in SERVICES.values())]
+    for environment in [image_environment(), *(s.get("environment", {}) for s in SERVICES.values())]
     for key, value in environment.items()
     if key.startswith("AIRFLOW__")
 }
@@ -211,24 +236,26 @@ def test_worker_and_lock_agree_about_celery() -> None:
 
 
 def test_the_image_copies_what_exists_and_the_build_sees_it() -> None:
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     seen = {
         line[1:]
         for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         if line[:1] == "!"
     }
-    copied = [
-        word
-        for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
-        for word in line.split()[:-1]
-    ]
-    assert copied
-    for word in copied:
+    copied = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    assert set(image_copies()) < {word for line in copied for word in line.split()}
+    for word in [word for line in copied for word in line.split()[:-1]]:
         assert (ROOT / word).exists(), f"Dockerfile copies {word}"
         assert word.split("/")[0] in seen, f".dockerignore hides {word}"
     assert (ROOT / "LICENSE").exists()
     assert all((ROOT / name).exists() for name in seen)
-    assert re.findall(r"^USER (\w+)$", text, re.MULTILINE) == ["airflow"]
+    assert re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE) == ["airflow"]
+
+
+def test_a_volume_of_ours_begins_as_a_folder_that_our_user_owns() -> None:
+    owned = re.findall(r"install --directory --owner=airflow ([^&\n]+)&&", DOCKERFILE)[0].split()
+    for name in OURS:
+        for target, source in mounts(SERVICES[name]).items():
+            assert source.startswith("./") or target in owned, f"the image has no {target}"
 
 
 def test_image_and_package_carry_one_version() -> None:
@@ -237,14 +264,31 @@ def test_image_and_package_carry_one_version() -> None:
     }
 
 
-def test_the_stand_ins_are_where_the_demo_connections_point() -> None:
+def test_the_demo_connections_are_those_of_make_demo_and_lead_to_the_stand_ins() -> None:
     given = json.loads((ROOT / "deploy" / "demo_connections.json").read_text(encoding="utf-8"))
     settings = yaml.safe_load((ROOT / "config" / "triage.yaml").read_text(encoding="utf-8"))
     assert {a["connection"]: a["source"] for a in settings["accounts"]} == {
         k: v["conn_type"] for k, v in given.items()
     }
+    made = scene.connections("postgresql://a:b@c:1/d", "http://gmail:8101", "http://x:8102", story.MAILBOX)
+    assert given == {name: made[name] for name in given}
     for conn in given.values():
-        port = conn["extra"]["api_endpoint"].rpartition(":")[2]
-        assert port in SERVICES[conn["conn_type"]]["command"]
-    for name in ("gmail", "x", "story"):
-        assert SERVICES[name]["network_mode"] == "service:worker", "stand-ins listen on loopback only"
+        at = urlsplit(conn["extra"]["api_endpoint"])
+        assert at.hostname == conn["conn_type"], (
+            "each stand-in is a service of the name of what it stands for"
+        )
+        command = SERVICES[at.hostname]["command"]
+        assert command[command.index("--port") + 1] == str(at.port)
+        assert command[command.index("--host") + 1] == "0.0.0.0", "other containers could not reach it"
+        assert conn["extra"]["api_endpoint"] in SERVICES["story"]["command"]
+
+
+@pytest.mark.parametrize("name", ["worker", "triggerer", "api-server", "story"])
+def test_who_asks_the_stand_ins_reaches_them_and_nobody_outside_does(name: str) -> None:
+    assert "inside" in SERVICES[name]["networks"]
+    for stand_in in ("gmail", "x"):
+        assert SERVICES[stand_in]["networks"] == ["inside"]
+
+
+def _is_airflow(name: str) -> bool:
+    return "AIRFLOW__CORE__EXECUTOR" in SERVICES[name].get("environment", {})
