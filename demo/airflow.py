@@ -56,6 +56,7 @@ def settings(
         "API__SECRET_KEY": _secret(home, "api"),
         "API_AUTH__JWT_SECRET": _secret(home, "jwt"),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "20",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }

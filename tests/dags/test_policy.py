@@ -146,7 +146,7 @@ def test_what_gives_triage_work_announces_it_through_one_alias(bag: Any, dag_id:
     from airflow.sdk import AssetAlias
 
     (task,) = bag.dags[dag_id].tasks
-    assert [(type(outlet), outlet.name) for outlet in task.outlets] == [(AssetAlias, "triage-collected")]
+    assert (type(task.outlets[0]), task.outlets[0].name) == (AssetAlias, "triage-collected")
 
 
 def test_labels_are_sent_per_mailbox_after_the_decision(bag: Any) -> None:
@@ -154,6 +154,15 @@ def test_labels_are_sent_per_mailbox_after_the_decision(bag: Any) -> None:
     assert dag.task_dict["classify"].downstream_task_ids == {"label", "detect"}
     accounts = dag.task_dict["label"].op_kwargs_expand_input.value["account"]
     assert accounts == [account.name for account in ACCOUNTS if account.source == "gmail"]
+
+
+def test_incidents_are_announced_through_one_alias(bag: Any) -> None:
+    """By whoever judges: reading, which waits for no deciding, and the task that is red when judging fails."""
+    judges = [
+        *(bag.dags[dag_id].task_dict["pull"] for dag_id in COLLECT),
+        bag.dags["triage"].task_dict["detect"],
+    ]
+    assert {task.outlets[-1].name for task in judges} == {"triage-noticed"}
 
 
 def test_care_and_triage_do_not_wait_for_one_another(bag: Any) -> None:

@@ -121,7 +121,22 @@ def _filters(wanted: Wanted, way: str, after: Place | None) -> tuple[str, ...]:
         "in_order": way == "by_priority" or wanted == Wanted(),
         "after": bool(after) and way == "walk",
     }
-    return tuple(sorted({key for key, asked in given.items() if asked} - parted.get(way, set())))
+    return tuple(name for key, name in _ONLY.items() if given[key] and key not in parted.get(way, ()))
+
+
+_ONLY = {
+    "topic": "only_topic", "lang": "only_lang", "source": "only_source", "account": "only_account",
+    "older": "only_older", "mine": "only_mine", "overdue": "only_overdue", "snoozed": "only_snoozed",
+    "awake": "only_awake", "held": "only_held", "cluster": "only_cluster", "words": "only_words",
+    "heads": "only_heads", "in_order": "only_in_order", "after": "only_after",
+}  # fmt: skip
+"""Each condition that a page may ask for, and its SQL."""
+
+_PARTS = {
+    "by_priority": "by_priority_parts", "by_account": "by_account_parts", "by_topic": "by_topic_parts",
+    "by_facet": "by_facet_parts",
+}  # fmt: skip
+"""Ways that merge several parts of an index, and what the parts are."""
 
 
 def _way(wanted: Wanted) -> str:
@@ -146,11 +161,11 @@ def _way(wanted: Wanted) -> str:
 @cache
 def _page(way: str, filters: tuple[str, ...], limit: int, most_alike: int) -> str:
     """The query that finds rows in this way: along one index, or from parts of one."""
-    only = " AND ".join(_SQL[f"only_{name}"] for name in filters) or "true"
+    only = " AND ".join(_SQL[name] for name in filters) or "true"
     if way == "walk":
         parts, chosen = "SELECT", _SQL["walk"].format(filters=only, limit=limit)
     else:
-        parts = _SQL[f"{way}_parts"].format(**_SQL)
+        parts = _SQL[_PARTS[way]].format(**_SQL)
         chosen = _SQL["merge"].format(part=_SQL[way].format(**_SQL), filters=only, limit=limit)
     return _SQL["page"].format(parts=parts, chosen=chosen, most_alike=most_alike)
 
