@@ -1,6 +1,10 @@
-"""Every benchmark by name; without names all of them, one after the other.
+"""Every benchmark by name; without names all that end within the hour, and docs/benchmarks.md is written anew.
 
-python -m benchmarks [--list] [NAME …] [-- OPTIONS of a single one]
+python -m benchmarks [--list] [--full] [--keep] [NAME …] [-- OPTIONS of a single one]
+
+`--full` measures at the sizes that the goals name (half a day, and 12 GB of disk). What is measured is kept in
+benchmarks/results, one file each with its command, date and machine: without names always, else with `--keep`. The page
+is then written anew.
 """
 
 from __future__ import annotations
@@ -8,6 +12,18 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+
+from benchmarks import kept, report
+
+REDUCED = {
+    "throughput": ["--mails", "1000", "10000"],
+    "store": ["--rows", "20000"],
+    "queue_page": ["--rows", "20000", "--times", "50"],
+    "latency": ["--messages", "15", "--window", "120"],
+}
+"""Options of those that take longest, unless `--full`."""
+
+FULL = {"throughput": ["--mails", "1000", "10000", "100000"], "store": ["--rows", "1000000"]}
 
 
 def names() -> list[str]:
@@ -24,14 +40,21 @@ def main(argv: list[str]) -> int:
         print(__doc__, *names(), sep="\n")
         return 0
     cut = argv.index("--") if "--" in argv else len(argv)
-    chosen, options = argv[:cut], argv[cut + 1 :]
+    flags = {word for word in argv[:cut] if word in ("--full", "--keep")}
+    chosen, options = [word for word in argv[:cut] if word not in flags], argv[cut + 1 :]
     if unknown := [name for name in chosen if name not in names()]:
         print(f"no benchmark {', '.join(unknown)}; choose from {', '.join(names())}", file=sys.stderr)
         return 2
-    worst = 0
-    for name in chosen or names():
+    sizes = FULL if "--full" in flags else REDUCED
+    keep, worst = not chosen or "--keep" in flags, 0
+    for name in chosen or [*(name for name in names() if name != "report"), "report"]:
         print(f"\n== {name} ==", flush=True)
-        worst = max(worst, importlib.import_module(f"benchmarks.{name}").main(options) or 0)
+        given = options if chosen else sizes.get(name, [])
+        run = importlib.import_module(f"benchmarks.{name}").main
+        ended = kept.run(name, run, given) if keep and name != "report" else run(given)
+        worst = max(worst, ended or 0)
+    if keep:
+        report.write()
     return worst
 
 

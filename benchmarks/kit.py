@@ -18,11 +18,14 @@ from triage.store.migrate import migrate
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """The address of a migrated database on an embedded PostgreSQL, gone at the end."""
+def database(*, durable: bool = False) -> Iterator[str]:
+    """The address of a migrated database on an embedded PostgreSQL, gone at the end.
+
+    `durable`: commits reach the disk, as in production.
+    """
     base = Path(tempfile.mkdtemp(prefix="triage-bench-"))
     try:
-        with running(base, durable=False) as server:
+        with running(base, durable=durable) as server:
             with db.connect(server.dsn()) as connection:
                 migrate(connection)
             yield server.dsn()
@@ -30,8 +33,13 @@ def database() -> Iterator[str]:
         shutil.rmtree(base, ignore_errors=True)
 
 
+SHOWN: list[tuple[str, list[dict[str, Any]]]] = []
+"""Tables that were shown, for whoever keeps them (kept.py)."""
+
+
 def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as a table; numbers to the right, floats with three digits."""
+    SHOWN.append((title, [dict(row) for row in rows]))
     made = Table(title=title, title_justify="left")
     for name, value in rows[0].items():
         made.add_column(name, justify="left" if isinstance(value, str) else "right")

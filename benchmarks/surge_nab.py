@@ -106,7 +106,7 @@ def outside(series: Series, flags: Sequence[int]) -> int:
     return sum(p >= PROBATION and not any(a <= p <= b for a, b in series.windows) for p in flags)
 
 
-GRID = (14, 30, 60, 120)
+GRID = (7, 14, 30, 60, 120, 240)
 """Days between chance alarms, from which one is chosen on the other series."""
 
 

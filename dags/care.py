@@ -1,4 +1,4 @@
-"""Watch over the promise: the ledger must balance and no account may fall silent.
+"""Watch over the promise: the ledger must balance, no account may fall silent, and crises must be noticed.
 
 **When it is red:** `audit`: the log names conversations in the wrong place; run the DAG `replay` with
 `what = refresh`. `stall`: the log names accounts that were not collected for too long; look at their last
@@ -7,6 +7,8 @@ paused, or no triggerer running? `triage send` sends them by hand. `money`: X re
 credits are used up; the log says which and what to do, `SELECT * FROM triage.spend` what it costs. Mail goes on.
 `upkeep`: Gmail would not renew its notifications (see "push" in docs/connect.md); polling goes on meanwhile.
 `hub`: the public page could not be written; the log names the target and the reason. `triage hub publish` writes it.
+`watch`: the log says what was found and what to do: detectors that stand still, topics or unsure messages unlike
+the days before, leases that lie about, a full disk, stale plans; more in docs/runbooks.md.
 """
 
 from __future__ import annotations
@@ -68,8 +70,16 @@ with DAG(
 
         tasks_hub.refresh()
 
+    @task(execution_timeout=timedelta(minutes=10))
+    def watch():
+        """Detectors, drift, leases, disks and plans; and our figures for Airflow's own metrics."""
+        from triage_airflow import tasks_care
+
+        tasks_care.watch()
+
     audit()
     stall()
     upkeep()
     money()
     hub()
+    watch()

@@ -17,7 +17,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, DeltaTri
 from triage.config import Account, Settings, load
 from triage.config_values import parse_duration
 from triage_airflow.notices import alarm
-from triage_airflow.runtime import COLLECTED
+from triage_airflow.runtime import COLLECTED, NOTICED
 from triage_airflow.triggers import arrivals
 
 
@@ -56,9 +56,9 @@ def _collect_dag(account: Account, settings: Settings) -> DAG:
     ) as dag:
         # With one active run, a parse of this file while that run ends leaves Airflow 3.3 believing until the next
         # parse (30 s) that the DAG is full (DagModel.exceeds_max_non_backfill). The task itself never overlaps.
-        @task(outlets=[COLLECTED], execution_timeout=timedelta(minutes=30), max_active_tis_per_dag=1)
+        @task(outlets=[COLLECTED, NOTICED], execution_timeout=timedelta(minutes=30), max_active_tis_per_dag=1)
         def pull(*, outlet_events=None):
-            """Read the new messages of the account into the database."""
+            """Judge what has arrived, then read the new messages of the account into the database."""
             from triage_airflow import tasks
 
             return tasks.pull(account.name, outlet_events)

@@ -114,12 +114,13 @@ class Director:
 
     def _triaged(self) -> bool:
         """Wait until everything delivered is collected, decided and labelled."""
-        return wait(self._settled, self._tell, self._pause, PATIENCE) and not self.stop.is_set()
+        return wait(self.settled, self._tell, self._pause, PATIENCE) and not self.stop.is_set()
 
     def _pause(self, seconds: float) -> None:
         self.stop.wait(seconds)
 
-    def _settled(self) -> bool:
+    def settled(self) -> bool:
+        """Whether everything delivered is collected, decided and labelled."""
         if self.stop.is_set():
             return True
         if not self.watch.counts().settled or not self.watch.collected_since(self.delivered_at, accounts=2):

@@ -64,6 +64,7 @@ class Drill:
         self._reached("closed")
         self._triage("debrief", str(incident), "--to", str(self.scene.state / "debrief"))
         self._reached("debrief")
+        self._await("replies collected", self.director.settled)
         return self._told(incident, fanout)
 
     def break_out(self) -> None:
@@ -120,9 +121,8 @@ class Drill:
     def _told(self, incident: int, fanout: int) -> bool:
         """The table, and whether each of the two hundred has exactly one answer in the mailbox."""
         box = call_control(self.scene.gmail, f"mailboxes/{self.director.mailbox}/snapshot")["messages"]
-        mine = {
-            m["thread"] for m in box if "INBOX" in m["labels"] and m.get("subject", "").startswith(SUBJECT)
-        }
+        letters = {row["native_id"] for row in self._rows(_LETTERS, SUBJECT)}
+        mine = {m["thread"] for m in box if m["id"] in letters}
         answers = Counter(m["thread"] for m in box if "SENT" in m["labels"] and m["thread"] in mine)
         doubles = sum(1 for n in answers.values() if n > 1)
         missed = len(mine) - len(answers)
@@ -201,6 +201,7 @@ _PUBLISHED = (
 )
 _CLUSTERED = """SELECT cluster FROM triage.unanswered_queue WHERE cluster IS NOT NULL
                 GROUP BY cluster HAVING count(*) >= %s"""
+_LETTERS = "SELECT native_id FROM triage.message WHERE direction = 'inbound' AND subject = %s"
 _SENT = """SELECT count(*) AS sent FROM triage.fanout_recipient r JOIN triage.reply p ON p.id = r.reply_id
            WHERE r.fanout_id = %s AND p.state = 'sent'"""
 

@@ -9,6 +9,7 @@ BEGIN
     FOR given IN
         SELECT format('ALTER %s %s OWNER TO triage_owner', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass)
         FROM pg_class WHERE relnamespace = 'triage'::regnamespace AND relkind IN ('r', 'v')
+                      AND relowner <> 'triage_owner'::regrole  -- it takes a lock even where it changes nothing
         UNION ALL
         SELECT format('ALTER FUNCTION %s OWNER TO triage_owner', oid::regprocedure)
         FROM pg_proc WHERE pronamespace = 'triage'::regnamespace

@@ -302,19 +302,19 @@ BEGIN
 END $$;
 
 CREATE FUNCTION triage.due(since timestamp with time zone, target interval) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    WITH goal AS (
-        SELECT triage.open_seconds(due.since) + extract(epoch FROM due.target) AS seconds
-    )
-    SELECT coalesce((
+DECLARE
+    goal numeric := triage.open_seconds(since) + extract(epoch FROM target);
+BEGIN
+    RETURN coalesce((
         SELECT CASE WHEN moment <= closes THEN moment END
         FROM (
-            SELECT h.closes, h.opens + make_interval(secs => (goal.seconds - h.before)::double precision) AS moment
-            FROM goal, triage.open_hours h WHERE h.before < goal.seconds ORDER BY h.before DESC LIMIT 1
+            SELECT h.closes, h.opens + make_interval(secs => (goal - h.before)::double precision) AS moment
+            FROM triage.open_hours h WHERE h.before < goal ORDER BY h.before DESC LIMIT 1
         ) AS span
-    ), due.since + due.target)
-$$;
+    ), since + target);
+END $$;
 
 CREATE FUNCTION triage.history(id bigint) RETURNS TABLE(message_id bigint, at timestamp with time zone, direction text, author text, author_name text, subject text, text text, url text, lang text, deleted boolean, automatic text, topic text, decided_by text, evidence jsonb, attachments jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -649,13 +649,13 @@ BEGIN
 END $$;
 
 CREATE FUNCTION triage.open_seconds(moment timestamp with time zone) RETURNS numeric
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM triage.open_hours) THEN coalesce((
+    LANGUAGE plpgsql STABLE
+    AS $$ BEGIN
+    RETURN CASE WHEN EXISTS (SELECT FROM triage.open_hours) THEN coalesce((
         SELECT h.before + extract(epoch FROM least(moment, h.closes) - h.opens)
         FROM triage.open_hours h WHERE h.opens <= moment ORDER BY h.opens DESC LIMIT 1
-    ), 0) END
-$$;
+    ), 0) END;
+END $$;
 
 CREATE FUNCTION triage.priority(severity smallint, intent text, kind text, incident boolean DEFAULT false) RETURNS smallint
     LANGUAGE sql IMMUTABLE
@@ -667,6 +667,7 @@ $$;
 CREATE FUNCTION triage.refresh(ids bigint[]) RETURNS integer
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
     held CONSTANT bigint[] := ARRAY(
@@ -1367,10 +1368,13 @@ CREATE TABLE triage.classification (
     model text NOT NULL,
     taxonomy text NOT NULL,
     decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    mix_id bigint,
     CONSTRAINT classification_decided_by_check CHECK ((decided_by = ANY (ARRAY['model'::text, 'rule'::text, 'human'::text])))
 );
 
 COMMENT ON TABLE triage.classification IS 'Append-only. The newest human decision wins, else the newest. One machine decision per message, model and taxonomy: replays add nothing.';
+
+COMMENT ON COLUMN triage.classification.mix_id IS 'The mix that weighed its chances; NULL where none did.';
 
 ALTER TABLE triage.classification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME triage.classification_id_seq
@@ -1813,6 +1817,29 @@ CREATE TABLE triage.migration (
 
 COMMENT ON TABLE triage.migration IS 'Which files of sql/migrations have run.';
 
+CREATE TABLE triage.mix (
+    id bigint NOT NULL,
+    account text NOT NULL,
+    counts jsonb NOT NULL,
+    times jsonb NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE triage.mix IS 'One row for each batch of an account that was decided; the last one is where the next begins.';
+
+COMMENT ON COLUMN triage.mix.counts IS 'How many of the latest messages were about each topic, by the sum of their chances.';
+
+COMMENT ON COLUMN triage.mix.times IS 'What chances of each topic were multiplied by in this batch: the same again gives the same decisions.';
+
+ALTER TABLE triage.mix ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME triage.mix_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE triage.model (
     id bigint NOT NULL,
     digest text NOT NULL,
@@ -2058,6 +2085,20 @@ CREATE VIEW triage.response_times WITH (security_barrier='true') AS
   WHERE ((started_at > (now() - '30 days'::interval)) AND (NOT only_thanks) AND (COALESCE(ended_by, 'waiting'::text) = ANY (ARRAY['reply'::text, 'told'::text, 'waiting'::text])))
   GROUP BY topic, source;
 
+CREATE TABLE triage.retention (
+    one boolean DEFAULT true NOT NULL,
+    passed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT retention_one_check CHECK (one)
+);
+
+COMMENT ON COLUMN triage.retention.passed IS 'Messages up to this id were looked at: they are emptied, or their conversation is in retention_left.';
+
+CREATE TABLE triage.retention_left (
+    conversation_id bigint NOT NULL
+);
+
+COMMENT ON TABLE triage.retention_left IS 'Conversations that still waited, or were being worked on, when the walk passed a message of theirs.';
+
 CREATE TABLE triage.spend_day (
     account text NOT NULL,
     day date NOT NULL,
@@ -2241,6 +2282,9 @@ ALTER TABLE ONLY triage.message
 ALTER TABLE ONLY triage.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY triage.mix
+    ADD CONSTRAINT mix_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY triage.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
 
@@ -2276,6 +2320,12 @@ ALTER TABLE ONLY triage.reply
 
 ALTER TABLE ONLY triage.reply
     ADD CONSTRAINT reply_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY triage.retention_left
+    ADD CONSTRAINT retention_left_pkey PRIMARY KEY (conversation_id);
+
+ALTER TABLE ONLY triage.retention
+    ADD CONSTRAINT retention_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY triage.spend_day
     ADD CONSTRAINT spend_day_pkey PRIMARY KEY (account, day, method);
@@ -2341,6 +2391,8 @@ CREATE INDEX message_sent ON triage.message USING btree (sent_at) WHERE (directi
 
 CREATE INDEX message_undecided ON triage.message USING btree (id) WHERE ((decision_id IS NULL) AND (direction = 'inbound'::triage.direction));
 
+CREATE INDEX mix_account ON triage.mix USING btree (account, id);
+
 CREATE UNIQUE INDEX model_promoted ON triage.model USING btree ((true)) WHERE (status = 'promoted'::text);
 
 CREATE INDEX notice_open ON triage.notice USING btree (not_before, id) WHERE (state = ANY (ARRAY['wanted'::text, 'sending'::text]));
@@ -2366,6 +2418,8 @@ CREATE UNIQUE INDEX reply_under_way ON triage.reply USING btree (conversation_id
 CREATE INDEX thread_conversation ON triage.thread USING btree (conversation_id);
 
 CREATE INDEX unanswered_queue_account ON triage.unanswered_queue USING btree (account, priority, due_at, conversation_id) INCLUDE (snoozed_until) WHERE ((NOT follower) AND (NOT held));
+
+CREATE INDEX unanswered_queue_claimed ON triage.unanswered_queue USING btree (claimed_by) WHERE (claimed_by IS NOT NULL);
 
 CREATE INDEX unanswered_queue_cluster ON triage.unanswered_queue USING btree (cluster, priority, due_at, conversation_id) INCLUDE (account, held) WHERE (cluster IS NOT NULL);
 
@@ -2476,6 +2530,9 @@ ALTER TABLE ONLY triage.message
 
 ALTER TABLE ONLY triage.message
     ADD CONSTRAINT message_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES triage.classification(id);
+
+ALTER TABLE ONLY triage.mix
+    ADD CONSTRAINT mix_account_fkey FOREIGN KEY (account) REFERENCES triage.account(name);
 
 ALTER TABLE ONLY triage.model
     ADD CONSTRAINT model_last_correction_fkey FOREIGN KEY (last_correction) REFERENCES triage.correction(id);
@@ -2820,6 +2877,8 @@ GRANT SELECT ON TABLE triage.ledger TO triage_reader;
 
 GRANT SELECT ON TABLE triage.migration TO triage_pipeline;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.mix TO triage_pipeline;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.model TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.notice TO triage_pipeline;
@@ -2846,6 +2905,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spell TO triage_pipeline;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.response_times TO triage_pipeline;
 GRANT SELECT ON TABLE triage.response_times TO triage_responder;
 GRANT SELECT ON TABLE triage.response_times TO triage_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.retention TO triage_pipeline;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.retention_left TO triage_pipeline;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE triage.spend_day TO triage_pipeline;
 

@@ -92,7 +92,7 @@ WRONG = [
     ("triage", "name: care", 'name: "care', 0, "not YAML"),
     ("triage", "name: care", "? [a, b]\n    : c\n    name: care", 3, "not YAML: found unhashable key"),
     ("triage", "name: care", "name: !!python/name:os.system x", 3, "not YAML: could not determine a constructor"),
-    ("triage", "name: care", "name: ca\x07re", 3, "not YAML: special characters are not allowed; remove the character"),
+    ("triage", "name: care", "name: ca\x07re", 3, "characters are not allowed; remove the character"),
     ("triage", TRIAGE, "", 1, "the file is empty; copy the one that ships with the project"),
     ("triage", TRIAGE, "# only words\n", 1, "the file is empty"),
     ("triage", TRIAGE, "just words", 1, "Input should be a valid dictionary"),

@@ -19,7 +19,9 @@ from triage import cli
 from triage.store import db
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").rglob("*.md")])
-OUTSIDE = frozenset({"apt-get", "cat", "cp", "curl", "docker", "export", "git", "pip", "psql", "uv"})
+OUTSIDE = frozenset(
+    "airflow apt-get cat cp curl docker export git helm kubectl pg_dump pg_restore pip psql uv".split()
+)
 """Programs that are not ours: what follows them is not ours to check."""
 
 

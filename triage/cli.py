@@ -16,12 +16,14 @@ from triage import (
     cli_detect,
     cli_digest,
     cli_doctor,
+    cli_erase,
     cli_fanout,
     cli_flood,
     cli_hub,
     cli_incident,
     cli_learn,
     cli_mail,
+    cli_metrics,
     cli_pipeline,
     cli_plan,
     cli_queue,
@@ -50,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
         cli_pipeline,
         cli_connect,
         cli_doctor,
+        cli_erase,
+        cli_metrics,
         cli_learn,
         cli_access,
         cli_plan,
@@ -65,7 +69,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; never a traceback for what a person can mend."""
+    from triage.ops import logs
+
     args = parser().parse_args(argv)
+    logs.terminal()
     try:
         return int(args.func(args))
     except ConfigError as error:

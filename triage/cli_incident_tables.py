@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from triage.cli_tables import lasting, printable
+from triage.ops.incident import offered
 
 BARS = " ▁▂▃▄▅▆▇█"
 WIDE = 72
@@ -59,6 +60,8 @@ def print_incident(found: dict[str, Any]) -> None:
         figures.append(f"closed by {row['closed_by']}: {row['closed_reason']}")
     if row["terms"]:
         figures.append("what they say that others do not: " + ", ".join(t["term"] for t in row["terms"]))
+    if lines := offered(row):
+        figures += ["as a rule for topics.yaml, once somebody has read it:", *lines.splitlines()]
     for line in figures:
         console.print(Text(printable(line)))
     if found["volume"]:

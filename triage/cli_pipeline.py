@@ -1,4 +1,4 @@
-"""`triage migrate | collect | label | decide | audit | replay | demo`: the pipeline by hand."""
+"""`triage migrate | collect | label | decide | retain | audit | replay | demo`: the pipeline by hand."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def add_parsers(commands: Any) -> None:
         commands, "label", _label, "bring the mailboxes' labels to the wanted state", "triage label care"
     )
     one.add_argument("account", nargs="*", help="mailboxes in config/triage.yaml; none: all")
+    _add(
+        commands, "retain", _retain, "empty settled messages that are older than `retention`", "triage retain"
+    )
     _add(commands, "audit", _audit, "collected = answered + waiting + dismissed?", "triage audit")
     one = _add(
         commands, "replay", _replay, "decide or refresh again from what is stored", "triage replay --refresh"
@@ -103,6 +106,7 @@ def _collect(args: argparse.Namespace) -> int:
 def _decide(args: argparse.Namespace) -> int:
     from triage.ops.classify import classify
     from triage.ops.hours import sync_hours
+    from triage.ops.inboxes import Inboxes
     from triage.ops.models import load_in_force
     from triage.ops.second_opinion import load_opinions
 
@@ -113,7 +117,7 @@ def _decide(args: argparse.Namespace) -> int:
         classifier, triage = load_in_force(connection, settings), settings.triage
         print(
             classify(
-                connection, classifier, settings.topics, opinions=opinions,
+                connection, classifier, settings.topics, inboxes=Inboxes(classifier), opinions=opinions,
                 copies=triage.copies, flood=triage.flood,
             )
         )  # fmt: skip
@@ -144,6 +148,17 @@ def _audit(args: argparse.Namespace) -> int:
         f"collected {ledger.collected} = answered {ledger.answered} + waiting {ledger.waiting} + "
         f"dismissed {ledger.dismissed}; queue rows {ledger.queue_rows}; quarantined {ledger.quarantined}"
     )
+    return 0
+
+
+def _retain(args: argparse.Namespace) -> int:
+    from triage.ops.retain import retain
+
+    kept = load().triage.retention
+    if kept is None:
+        raise ConfigError("triage.yaml names no `retention`: texts stay for ever; write one such as 400d")
+    with db.connect(dsn(args)) as connection:
+        print(retain(connection, kept))
     return 0
 
 

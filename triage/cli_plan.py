@@ -47,7 +47,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from triage import config, plan
-    from triage.ops.respond import NEXT_UPDATE
+    from triage.ops.draft import NEXT_UPDATE
 
     settings, now = config.load().triage, datetime.now(UTC)
     facts = plan.facts_of(settings, began_at=now, next_update_at=now + NEXT_UPDATE)

@@ -1,4 +1,4 @@
-"""`triage statement show | edit | approve | reject | publish`: what is said in public about an incident."""
+"""`triage statement show | draft | edit | approve | reject | publish`: what is said in public about an incident."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ def add_parsers(commands: Any) -> None:
     one = _add(verbs, "show", _show, "all texts, and what became of them", "show 3")
     one.add_argument("incident", type=int, help="the incident's number")
     one.add_argument("--json", action="store_true", help="JSON lines, for other programs")
+    one = _add(verbs, "draft", _draft, "draft one more statement, to edit and approve", "draft 3 --again")
+    one.add_argument("incident", type=int, help="the incident's number")
+    one.add_argument(
+        "--again",
+        action="store_true",
+        required=True,
+        help="one more: the DAG respond drafts the first by itself",
+    )
     one = _add(verbs, "edit", _edit, "write another text in place of a draft", "edit 12 --file text.txt")
     one.add_argument("statement", type=int, help="the text's number, first in `triage statement show`")
     one.add_argument("--file", metavar="PATH", help="a UTF-8 text file; left out: standard input")
@@ -48,7 +56,7 @@ def _add(verbs: Any, name: str, func: Any, help_: str, example: str) -> Any:
         name, help=help_, description=help_.capitalize(), epilog=f"example: triage statement {example}"
     )
     parser.add_argument("--dsn", help=f"the database (default: {db.DSN_VARIABLE})")
-    if name in ("edit", "approve", "reject"):
+    if name in ("draft", "edit", "approve", "reject"):
         parser.add_argument(
             "--as", dest="by", default=getpass.getuser(), help="your name in its history (default: login)"
         )
@@ -79,6 +87,19 @@ def _told(row: dict[str, Any]) -> str:
         f"{row['id']}: statement {row['number']} on {row['channel']} in {row['lang']}, {row['state']} {end}"
     )
     return f"{head.rstrip()}\n{row['text']}"
+
+
+def _draft(args: argparse.Namespace) -> int:
+    from triage.config import load
+    from triage.ops import draft
+
+    with db.connect(_dsn(args)) as connection:
+        number = draft.again(connection, load(), args.incident, by=args.by)
+    print(
+        f"draft: statement {number} of incident {args.incident} is drafted from the plan; its texts: "
+        f"triage statement show {args.incident}"
+    )
+    return 0
 
 
 def _edit(args: argparse.Namespace) -> int:

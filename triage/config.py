@@ -57,7 +57,7 @@ Schedule = Annotated[str, BeforeValidator(_check_schedule)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class TopicLabel(_Strict):
@@ -177,6 +177,7 @@ class Triage(_Strict):
     care: Care = Care()
     flood: Flood | None = Flood()
     copies: Copies = Copies()
+    retention: Duration | None = None
     hours: Hours | None = None
     notify: Mapping[Name, Notify] = {}
 
@@ -262,18 +263,24 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8; save the file in that encoding") from None
 
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C, where PyYAML has it: every parse of a DAG file reads both files, and they took most of its time."""
+
+
 def _parse(path: Path, text: str | None = None) -> tuple[yaml.Node, Any]:
     """The file (or the text of it that is YAML) as nodes, which know their lines, and as values."""
     text = read_text(path) if text is None else text
     try:
-        node, value = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        value = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
             f"{path}:{line}: not YAML: {error.problem}; mend the indentation or quotes"
         ) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+        line = text.encode().count(b"\n", 0, error.position) + 1
         raise ConfigError(f"{path}:{line}: not YAML: {error.reason}; remove the character") from None
     if node is None:
         raise ConfigError(f"{path}:1: the file is empty; copy the one that ships with the project")

@@ -37,7 +37,7 @@ def _spans(value: Any) -> Any:
 class Hours(BaseModel):
     """Opening hours by weekday in one zone, and holidays. A weekday that is left out is closed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     zone: Zone
     week: dict[Day, Annotated[tuple[Span, ...], BeforeValidator(_spans)]]

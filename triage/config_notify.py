@@ -59,7 +59,7 @@ class Notify(BaseModel):
     a message may leave the house, 0 by default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: Literal["smtp", "slack", "apprise"]
     connection: str = Field(min_length=1)

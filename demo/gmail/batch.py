@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from email.parser import BytesParser
-from email.policy import HTTP
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -66,14 +65,14 @@ def split(outer: Incoming) -> list[tuple[str, Incoming]]:
 
 def _part(chunk: bytes, outer: Incoming) -> tuple[str, Incoming]:
     pieces = BLANK_LINE.split(chunk, maxsplit=1)
-    head = BytesParser(policy=HTTP).parsebytes(pieces[0] + b"\r\n\r\n", headersonly=True)
+    head = BytesParser().parsebytes(pieces[0] + b"\r\n\r\n", headersonly=True)
     if head.get_content_type() != "application/http" or len(pieces) < 2:
         raise _bad("Failed to parse batch request, error: each part must be of type application/http.")
     line = REQUEST_LINE.match(pieces[1])
     if line is None:
         raise _bad("Failed to parse batch request, error: a part does not begin with a request line.")
     rest = BLANK_LINE.split(pieces[1][line.end() :], maxsplit=1)
-    headers = BytesParser(policy=HTTP).parsebytes(rest[0] + b"\r\n\r\n", headersonly=True)
+    headers = BytesParser().parsebytes(rest[0] + b"\r\n\r\n", headersonly=True)
     named = {name.lower(): str(value) for name, value in headers.items()}
     target = urlsplit(line[2].decode("latin-1"))
     named.setdefault("authorization", outer.headers.get("authorization", ""))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,8 +138,20 @@ class Mailbox:
 
     def messages(self) -> list[Stored]:
         """All messages, newest first."""
-        sql = f"SELECT {COLUMNS} FROM message WHERE mailbox = ? ORDER BY date DESC, seq DESC"
-        return [_stored(row) for row in self.store.rows(sql, self.address)]
+        return list(self.newest())
+
+    def newest(self, before: tuple[int, int] | None = None) -> Iterator[Stored]:
+        """Messages one by one, newest first; those before this date and number, if there is one."""
+        sql = (
+            f"SELECT {COLUMNS} FROM message WHERE mailbox = ?{' AND (date, seq) < (?, ?)' if before else ''}"
+        )
+        found = self.store.each(f"{sql} ORDER BY date DESC, seq DESC", self.address, *(before or ()))
+        return map(_stored, found)
+
+    def words(self, message: Stored) -> str:
+        """What a search for words reads of a message."""
+        row = self.store.row("SELECT words FROM said WHERE seq = ?", message.seq)
+        return mime.facts(self.raw(message)).words if row is None else str(row["words"])
 
     def add(
         self, raw: bytes, *, labels: Iterable[str], date: int | None = None, key: str | None = None
@@ -160,6 +172,7 @@ class Mailbox:
             found = (seen.message_id, seen.subject, seen.sender, seen.recipients, int(seen.attached))
             place = (new, thread, when, history, marks, len(raw), seen.snippet)
             self.store.run(sql, self.address, raw, *place, *found)
+            self.store.run("INSERT INTO said VALUES (last_insert_rowid(), ?)", seen.words)
             self._log(history, "added", new, thread, marks)
         stored = self.message(new)
         assert stored is not None
@@ -188,11 +201,12 @@ class Mailbox:
         """Delete a message for good."""
         with self.store.change():
             self.store.run("DELETE FROM message WHERE seq = ?", message.seq)
+            self.store.run("DELETE FROM said WHERE seq = ?", message.seq)
             self._log(self._next_history(), "deleted", message.id, message.thread, " ".join(message.labels))
 
-    def changes(self, after: int) -> list[sqlite3.Row]:
-        """History records newer than an id, oldest first."""
-        return self.store.rows(
+    def changes(self, after: int) -> Iterator[sqlite3.Row]:
+        """History records newer than an id, oldest first, one by one."""
+        return self.store.each(
             "SELECT * FROM history WHERE mailbox = ? AND id > ? ORDER BY id", self.address, after
         )
 

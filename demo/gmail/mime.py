@@ -31,6 +31,7 @@ class Facts:
     recipients: str
     snippet: str
     attached: bool
+    words: str
 
 
 def parse(raw: bytes) -> Message:
@@ -60,6 +61,7 @@ def facts(raw: bytes) -> Facts:
         recipients=to,
         snippet=_snippet(mail),
         attached=any(_is_attachment(part) for part in _leaves(mail)),
+        words=_words(mail),
     )
 
 
@@ -212,6 +214,11 @@ def _is_attachment(part: Message) -> bool:
 
 def _leaves(mail: Message) -> Iterator[Message]:
     return (part for part in mail.walk() if not part.is_multipart())
+
+
+def _words(mail: Message) -> str:
+    texts = (part for part in mail.walk() if part.get_content_maintype() == "text")
+    return "\n".join(content(part).decode("utf-8", "replace").casefold() for part in texts)
 
 
 def _snippet(mail: Message) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from demo.gmail import mime
 from demo.gmail.errors import GoogleError, invalid
 from demo.gmail.mailbox import HIDDEN, Mailbox, Stored
 
@@ -39,6 +38,7 @@ class Search:
         self.box = box
         self.text = text
         self.everywhere = False
+        self._read_last = (0, "")
         self._tokens = self._read(text.strip())
         self.test = self._sequence("", "")
 
@@ -118,13 +118,15 @@ class Search:
 
         def test(message: Stored) -> bool:
             head = f"{message.subject} {message.sender} {message.recipients}".casefold()
-            if wanted in head:
-                return True
-            mail = mime.parse(self.box.raw(message))
-            texts = (part for part in mail.walk() if part.get_content_maintype() == "text")
-            return any(wanted in mime.content(part).decode("utf-8", "replace").casefold() for part in texts)
+            return wanted in head or wanted in self._said(message)
 
         return test
+
+    def _said(self, message: Stored) -> str:
+        """Its words, fetched once however many are looked for."""
+        if self._read_last[0] != message.seq:
+            self._read_last = message.seq, self.box.words(message)
+        return self._read_last[1]
 
     def _date(self, text: str, *, newer: bool) -> Test:
         if re.fullmatch(r"\d{5,}", text):

@@ -53,6 +53,11 @@ CREATE TABLE IF NOT EXISTS message (
 );
 CREATE INDEX IF NOT EXISTS message_by_thread ON message (mailbox, thread);
 CREATE INDEX IF NOT EXISTS message_by_message_id ON message (mailbox, message_id);
+CREATE INDEX IF NOT EXISTS message_by_date ON message (mailbox, date, seq);
+
+CREATE TABLE IF NOT EXISTS said (            -- what a search for words reads
+    seq INTEGER PRIMARY KEY, words TEXT NOT NULL
+);
 
 CREATE TABLE IF NOT EXISTS thread_key (
     mailbox TEXT NOT NULL, key TEXT NOT NULL, thread TEXT NOT NULL, PRIMARY KEY (mailbox, key)
@@ -67,7 +72,8 @@ CREATE TABLE IF NOT EXISTS history (
 );
 """
 TABLES = (
-    "setting", "mailbox", "access_token", "refresh_token", "refresh_end", "label", "message", "thread_key", "history",
+    "setting", "mailbox", "access_token", "refresh_token", "refresh_end", "label", "message", "said", "thread_key",
+    "history",
 )  # fmt: skip
 
 
@@ -86,6 +92,10 @@ class Store:
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
         return self._connection.execute(sql, values).fetchall()
+
+    def each(self, sql: str, *values: Any) -> Iterator[sqlite3.Row]:
+        """The rows of a query one by one, as they are asked for."""
+        return iter(self._connection.execute(sql, values))
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query."""

@@ -13,6 +13,9 @@ from triage.sources.base import Credentials
 DATABASE = "triage_db"
 """The connection that holds our own PostgreSQL."""
 
+METRICS = "triage_metrics"
+"""The connection whose password is the bearer token of the figures."""
+
 
 def _get(conn_id: str, hint: str) -> Any:
     """The connection. Only its absence is for a person to mend; Airflow's own troubles pass and are retried."""
@@ -39,3 +42,11 @@ def database_dsn() -> str:
     """The address of our PostgreSQL."""
     connection = _get(DATABASE, "as type Postgres, with the database of inbox-triage")
     return str(connection.get_uri()).replace("postgres://", "postgresql://", 1)
+
+
+def metrics_tokens() -> list[str]:
+    """The tokens that open the figures: one, or old and new with a space between while they change. None: closed."""
+    try:
+        return str(_get(METRICS, "with a token as its password").password or "").split()
+    except ConfigError:
+        return []

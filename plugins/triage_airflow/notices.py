@@ -7,11 +7,16 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from triage_airflow.runtime import database, task_errors
+from triage_airflow.runtime import AlreadyTold, database, say, task_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg2.extensions import connection as Connection
+
     from triage.config import Triage
     from triage.config_notify import Notify
+    from triage.core.finding import Finding
 
 DIRECT = "inbox_triage_alarmed_without_database"
 """The Airflow variable that remembers when an alarm last went out past the outbox."""
@@ -32,7 +37,7 @@ def send(to: str, subject: str, text: str, *, key: str = "") -> None:
     triage = load().triage
     with database() as connection:
         notices.tell(connection, triage, to, subject, text, key=key)
-        print(notices.send(connection, triage.notify, deliver))
+        say(notices.send(connection, triage.notify, deliver))
 
 
 def tell() -> dict[str, Any]:
@@ -46,7 +51,7 @@ def tell() -> dict[str, Any]:
         wanted = notices.plan(connection, settings, link=queue_address())
         report = notices.send(connection, settings.triage.notify, deliver)
         report.notes.append(f"{wanted} new")
-        print(report)
+        say(report)
         notices.tidy(connection)
         if troubles := notices.troubles(connection, within=FRESH):
             raise Fatal("; ".join(troubles))
@@ -62,6 +67,8 @@ def alarm(context: Any) -> None:
     from triage.core.errors import Retry, TriageError
     from triage.ops import notices
 
+    if isinstance(context.get("exception"), AlreadyTold):
+        return
     try:
         triage = load().triage
         if not any(entry.alarms for entry in triage.notify.values()):
@@ -70,11 +77,23 @@ def alarm(context: Any) -> None:
         try:
             with database() as connection:
                 notices.alarm(connection, triage, what, subject, text)
-                print(notices.send(connection, triage.notify, deliver))
+                say(notices.send(connection, triage.notify, deliver))
         except Retry as error:
             _past_the_outbox(triage, subject, f"{text}\n{error}\n")
     except TriageError as error:
-        print(f"alarm: {error}")
+        say(f"alarm: {error}")
+
+
+def alarms(connection: Connection, triage: Triage, findings: Iterable[Finding]) -> None:
+    """Each finding to those who get `alarms`, with its mend; told again only after a while, by check and account."""
+    from triage.ops import notices, watch
+
+    for found in findings:
+        what = f"care {found.name} {found.account}".rstrip()
+        text = f"{found.text}\n\n{found.mend}\n"
+        again = watch.AGAIN.get(found.name, notices.ALARM_AGAIN)
+        notices.alarm(connection, triage, what, f"Alarm: {what}", text, again=again)
+    say(notices.send(connection, triage.notify, deliver))
 
 
 def queue_address() -> str:
@@ -126,7 +145,7 @@ def _past_the_outbox(triage: Triage, subject: str, text: str) -> None:
             try:
                 deliver(entry, address, subject, text)
             except TriageError as error:
-                print(f"alarm: {error}")
+                say(f"alarm: {error}")
 
 
 def deliver(entry: Notify, address: str, subject: str, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetWatcher
 
-from triage_airflow.runtime import database, replier_of, task_errors
+from triage_airflow.runtime import database, replier_of, say, task_errors
 from triage_airflow.triggers import ArrivalTrigger, Lane
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def send(account_name: str) -> dict[str, Any]:
     with task_errors(), database() as connection:
         while True:
             report = send_from(connection, account_name)
-            print(report)
+            say(report)
             total.add(report)
             advanced = fanout.advance(connection)
             if not advanced.queued:
                 return total.figures()
-            print(f"fan-out: {advanced}")
+            say(f"fan-out: {advanced}")
 
 
 def send_from(connection: Connection, account_name: str) -> Report:

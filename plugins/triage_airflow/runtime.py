@@ -34,6 +34,10 @@ LONG = timedelta(seconds=60)
 """What Airflow's own retries cover: three of 20 seconds."""
 
 
+class AlreadyTold(AirflowFailException):
+    """A task is red for findings, each of which has raised its own alarm."""
+
+
 @contextmanager
 def task_errors() -> Iterator[None]:
     """Fatal and ConfigError fail at once (a retry cannot help); Retry is retried by Airflow.
@@ -42,6 +46,7 @@ def task_errors() -> Iterator[None]:
     """
     from triage.core.errors import ConfigError, Fatal, Retry
 
+    redact_logs()
     try:
         yield
     except (Fatal, ConfigError) as error:
@@ -49,9 +54,34 @@ def task_errors() -> Iterator[None]:
     except Retry as error:
         if error.after > LONG:
             until = datetime.now(UTC) + error.after
-            print(f"{error}; Airflow tries again at {until:%Y-%m-%d %H:%M:%S} UTC")
+            say(f"{error}; Airflow tries again at {until:%Y-%m-%d %H:%M:%S} UTC")
             raise AirflowRescheduleException(until) from error
         raise AirflowException(f"{error}; Airflow tries again") from error
+
+
+def say(line: object) -> None:
+    """A line for the task's log, without people's words and addresses."""
+    from triage.core.redact import scrub
+    from triage.ops.logs import ours
+
+    print(scrub(str(line), ours()))
+
+
+def redact_logs() -> None:
+    """From here on nothing that this process logs holds people's words and addresses; a second time changes nothing."""
+    import logging
+
+    import structlog
+
+    from triage.core.redact import Redact
+    from triage.ops.logs import ours
+
+    processors = structlog.get_config()["processors"]
+    if isinstance(processors, list) and not any(isinstance(one, Redact) for one in processors):
+        processors.insert(len(processors) - 1, Redact(ours))  # in place: loggers that exist hold this list
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(one, Redact) for one in handler.filters):
+            handler.addFilter(Redact(ours))
 
 
 @contextmanager
@@ -102,7 +132,7 @@ def announce(report: Report, events: Any, *, waits: bool = False) -> dict[str, A
 
     `waits`: there is, though this run changed nothing: what the event trigger stored, or an earlier run left.
     """
-    print(report)
+    say(report)
     if report.changed or waits:
         events[COLLECTED].add(MESSAGES, extra=report.figures())
     return report.figures()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from triage_airflow.runtime import announce, database, source_of, task_errors
+from triage_airflow.runtime import announce, database, say, source_of, task_errors
 
 
 def pull(account_name: str, events: Any) -> dict[str, Any]:
@@ -15,9 +15,11 @@ def pull(account_name: str, events: Any) -> dict[str, Any]:
     from triage.ops.collect import collect
     from triage.ops.look import waits
     from triage.ops.sources import limits_of
+    from triage_airflow import tasks_incident
 
     with task_errors(), database() as connection:
         settings = load()
+        tasks_incident.notice(connection, settings, events)
         account = settings.triage.account(account_name)
         source = source_of(account, settings, connection)
         limits = limits_of(account, settings)
@@ -32,6 +34,7 @@ def classify() -> dict[str, Any]:
     from triage.config import load
     from triage.ops.classify import classify as decide
     from triage.ops.hours import sync_hours
+    from triage.ops.inboxes import Inboxes
     from triage.ops.models import load_in_force
     from triage.ops.second_opinion import load_opinions
 
@@ -42,9 +45,10 @@ def classify() -> dict[str, Any]:
         classifier = load_in_force(connection, settings)
         storm = settings.triage
         report = decide(
-            connection, classifier, settings.topics, opinions=opinions, copies=storm.copies, flood=storm.flood
-        )
-        print(report)
+            connection, classifier, settings.topics, inboxes=Inboxes(classifier), opinions=opinions,
+            copies=storm.copies, flood=storm.flood,
+        )  # fmt: skip
+        say(report)
         return report.figures()
 
 
@@ -61,7 +65,7 @@ def label(account_name: str) -> dict[str, Any]:
         source = source_of(account, settings, connection)
         limits = limits_of(account, settings)
         report = send(connection, source, account.name, label_names(settings), **limits)
-        print(report)
+        say(report)
         return report.figures()
 
 
@@ -73,7 +77,7 @@ def audit() -> dict[str, int]:
 
     with task_errors(), database() as connection:
         ledger = asdict(check(connection))
-        print("audit: " + ", ".join(f"{name} {count}" for name, count in ledger.items()))
+        say("audit: " + ", ".join(f"{name} {count}" for name, count in ledger.items()))
         return ledger
 
 
@@ -87,7 +91,7 @@ def stall() -> None:
         triage = load().triage
         stalled(connection, accounts=[a.name for a in triage.accounts], after=triage.care.stalled_after)
         reply.lying(connection, after=reply.LYING)
-        print("stall: every account was collected in time, and no reply lies unsent")
+        say("stall: every account was collected in time, and no reply lies unsent")
 
 
 def money() -> None:
@@ -97,28 +101,29 @@ def money() -> None:
 
     with task_errors(), database() as connection:
         for line in report(connection, [a.name for a in load().triage.accounts if a.source == "x"]):
-            print(f"money: {line}")
+            say(f"money: {line}")
 
 
 def upkeep() -> None:
-    """Renew Gmail's promise to push, drop what the ledger of units no longer needs, go on with fan-outs."""
+    """Renew Gmail's promise to push, drop old rows of the ledger of units, go on with fan-outs, empty old messages."""
     from triage.config import load
     from triage.ops import fanout
     from triage.ops.care import LEDGER_KEPT, renew_watch, tidy
+    from triage.ops.retain import retain
     from triage.ops.sources import limits_of
 
     with task_errors(), database() as connection:
         settings = load()
-        print(f"upkeep: {tidy(connection, keep=LEDGER_KEPT)} old rows of the ledger of units dropped")
-        print(
-            f"upkeep: fan-outs {fanout.advance(connection)}"
-        )  # whom a colleague held when it was their turn
+        say(f"upkeep: {tidy(connection, keep=LEDGER_KEPT)} old rows of the ledger of units dropped")
+        say(f"upkeep: fan-outs {fanout.advance(connection)}")  # whom a colleague held when it was their turn
+        if settings.triage.retention:
+            say(retain(connection, settings.triage.retention))
         for account in settings.triage.accounts:
             if account.push is not None:
                 source = source_of(account, settings, connection)
                 rates = limits_of(account, settings)
                 until = renew_watch(connection, source, account.name, account.push.topic, **rates)
-                print(f"upkeep: {account.name} is watched until {until:%Y-%m-%d %H:%M} UTC")
+                say(f"upkeep: {account.name} is watched until {until:%Y-%m-%d %H:%M} UTC")
 
 
 def replay(what: str, since: str, account_name: str, events: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from triage_airflow.runtime import database, task_errors
+from triage_airflow.runtime import database, say, task_errors
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -16,7 +16,7 @@ def refresh() -> None:
     from triage.ops import hub
 
     with task_errors(), database() as connection:
-        print(hub.refresh(connection, load()))
+        say(hub.refresh(connection, load()))
 
 
 def show(connection: Connection) -> str:
@@ -29,7 +29,7 @@ def show(connection: Connection) -> str:
         settings = load()
         if settings.triage.hub is not None:
             done = hub.publish(connection, settings)
-            print(f"hub: {len(done.written)} files written, {done.unchanged} unchanged")
+            say(f"hub: {len(done.written)} files written, {done.unchanged} unchanged")
     except TriageError as error:
         return str(error)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from triage_airflow.runtime import database, task_errors
+from triage_airflow.runtime import database, say, task_errors
 
 
 def learn() -> dict[str, Any]:
@@ -16,5 +16,5 @@ def learn() -> dict[str, Any]:
     with task_errors(), database() as connection:
         settings = load()
         report = run(connection, school(settings.topics, encoder=settings.triage.encoder))
-        print(report)
+        say(report)
         return report.figures()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from triage_airflow.runtime import database, task_errors
+from triage_airflow.runtime import database, say, task_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,9 @@ def begin(run: str) -> list[dict[str, Any]]:
         with database() as connection:
             begun = respond.begin(connection, load(), run)
         for one in begun:
-            _tell(one.owner, one.subject, one.body, key=f"incident {one.incident} {one.kind}")
-            print(f"respond: incident {one.incident}, {one.kind}")
+            which = f" {one.number}" if one.number > 1 else ""
+            _tell(one.owner, one.subject, one.body, key=f"incident {one.incident} {one.kind}{which}")
+            say(f"respond: incident {one.incident}, {one.kind}")
         return [one.as_json() for one in begun if one.digest]
 
 
@@ -40,7 +41,7 @@ def publish(incident: int, number: int, digest: str, answer: Mapping[str, Any]) 
     approved = answer["chosen_options"] == [APPROVE]
     with task_errors(), database() as connection:
         try:
-            respond.decide(connection, incident, number, by=by, digest=digest, approved=approved)
+            approved = respond.decide(connection, incident, number, by=by, digest=digest, approved=approved)
         except Refused as error:
             raise Fatal(str(error)) from error
         fault = ""
@@ -50,7 +51,7 @@ def publish(incident: int, number: int, digest: str, answer: Mapping[str, Any]) 
         rows = respond.publish(connection, incident, partial(outbox.send_from, connection))
     for row in rows:
         what = row["url"] or row["error"] or ""
-        print(f"statement: {row['channel']} {row['lang']}: {row['state']} {what}".rstrip())
+        say(f"statement: {row['channel']} {row['lang']}: {row['state']} {what}".rstrip())
     with task_errors():
         if fault:
             raise Fatal(fault)
@@ -82,7 +83,7 @@ def _tell(owner: str, subject: str, words: str, *, key: str) -> None:
     try:
         notices.send(owner, subject, f"{words}\n\n{_address()}\n", key=key)
     except ConfigError as error:
-        print(f"nobody was told: {error}")
+        say(f"nobody was told: {error}")
 
 
 def _name(user: Any) -> str:

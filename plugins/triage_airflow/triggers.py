@@ -70,6 +70,9 @@ class ArrivalTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, fire when the bell rings, pause, for ever."""
+        from triage_airflow.runtime import redact_logs
+
+        redact_logs()
         self._lane = self.make_lane(self.account)
         bell, failures = Bell(), 0
         while True:

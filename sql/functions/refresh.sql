@@ -104,9 +104,10 @@ LANGUAGE sql AS $$
     )
 $$;
 
--- The generic plan walks the indexes whatever the number of ids; a plan made for a thousand would read whole tables.
+-- The generic plan walks the indexes whatever the number of ids; a plan made for a thousand would read whole tables. So
+-- would one made while the tables were small: a session keeps it while its first backlog fills them.
 CREATE OR REPLACE FUNCTION triage.refresh(ids bigint[]) RETURNS integer
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     held CONSTANT bigint[] := ARRAY(
         SELECT id FROM triage.conversation WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE

@@ -163,6 +163,18 @@ class TestStories:
         assert end.kind == "end"
         assert end.at <= START + (over + 10 * HOUR) * timedelta(minutes=5)
 
+    def test_where_nothing_is_usual_silence_ends_it_soon(self) -> None:
+        calm, loud = [0] * 7 * DAY, [4] * 6
+        ends = {}
+        for hours in (0.5, 6):
+            surge = loud * round(hours * 2)
+            found = steps(Detector(), bins(calm + surge + [0] * DAY))
+            assert kinds(found)[0] == "alarm"
+            assert kinds(found)[-1] == "end"
+            ends[hours] = (said(found)[-1].at - START) / timedelta(hours=1) - 168 - hours
+        assert ends[0.5] <= 1.5
+        assert 3 <= ends[6] <= 7
+
     def test_the_rhythm_of_the_day_is_learned(self) -> None:
         detector = Detector()
         steps(detector, bins(poisson(rhythm(14, mean=5))))

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.core.sample import leading, sample
+from triage.core.sample import Lead, Reading, leading, pooled, sample
 from triage.core.terms import KEPT, Background, emerging, rule, terms
 
 CALM = [
@@ -107,19 +107,41 @@ class TestSample:
         assert widest <= number / 8 * 1.1 + 2
 
 
+def leans(topics: dict[str, int], **chances: float) -> Reading:
+    """So many messages decided on these topics; of the unsure ones each leans to topics with these chances."""
+    each = {**chances, "not_crisis": 1 - sum(chances.values())} if chances else {}
+    return pooled((topic, each if topic == "unsure" else {}) for topic, n in topics.items() for _ in range(n))
+
+
+NOTHING = Reading()
+
+
 class TestLeading:
     def test_what_a_sample_is_about(self) -> None:
-        read = ["unsure"] * 20 + ["product_defect"] * 18 + ["delivery"] * 4
-        assert leading(read, {}) == "product_defect"
+        lead = leading(leans({"unsure": 20, "product_defect": 18, "delivery": 4}), NOTHING)
+        assert lead == Lead(
+            topic="product_defect", read=42, share=18 / 42, second="delivery", second_share=4 / 42
+        )  # fmt: skip
+
+    def test_what_nobody_is_sure_of_leans_one_way(self) -> None:
+        lead = leading(leans({"unsure": 40}, tampering=0.7, delivery=0.1), NOTHING)
+        assert lead is not None
+        assert (lead.topic, lead.second) == ("tampering", "delivery")
+        assert lead.share == pytest.approx(0.7)
 
     def test_the_usual_is_no_news(self) -> None:
-        read = ["delivery"] * 40 + ["billing"] * 20
-        assert leading(read, {"delivery": 0.6, "billing": 0.35}) is None
+        read = leans({"delivery": 40, "billing": 20})
+        assert leading(read, leans({"delivery": 60, "billing": 35, "not_crisis": 5})) is None
 
     def test_two_topics_alike_name_nothing_yet(self) -> None:
-        assert leading(["billing"] * 12 + ["delivery"] * 10, {}) is None
-        assert leading(["billing"] * 60 + ["delivery"] * 50, {}) == "billing"
+        assert leading(leans({"billing": 12, "delivery": 10}), NOTHING) is None
+        lead = leading(leans({"billing": 60, "delivery": 50}), NOTHING)
+        assert lead is not None
+        assert lead.topic == "billing"
 
     def test_few_messages_and_no_topics_name_nothing(self) -> None:
-        assert leading(["tampering"] * 19, {}) is None
-        assert leading(["unsure"] * 50 + ["not_crisis"] * 50, {}) is None
+        assert leading(leans({"tampering": 19}), NOTHING) is None
+        assert leading(leans({"unsure": 50, "not_crisis": 50}), NOTHING) is None
+
+    def test_praise_that_leans_a_little_to_a_topic_names_nothing(self) -> None:
+        assert leading(leans({"not_crisis": 200, "unsure": 100}, product_defect=0.6), NOTHING) is None

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tests.dags import sandbox
+from tests.dags.stage import stage
+
+__all__ = ["stage"]
 
 
 @pytest.fixture(scope="package", autouse=True)

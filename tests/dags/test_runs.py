@@ -1,113 +1,17 @@
-"""The DAGs as Airflow runs them: stand-ins on one side, PostgreSQL with the pipeline's rights on the other."""
+"""The DAGs as Airflow runs them."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-import demo.gmail
-import demo.x
-from demo.common.serving import Server
 from tests.builders import decision
-from tests.dags import sandbox
+from tests.dags.stage import MAILBOX, Stage, ago, tries
 from triage.store import conversations, db
-
-MAILBOX = "care@volmera.example"
-
-
-@dataclass(kw_only=True)
-class Stage:
-    """Stand-ins and a database."""
-
-    gmail: Server
-    x: Server
-    dsn: str
-
-    def mail(self, thread: str, text: str, *, sender: str = "jane@example.org", **headers: str) -> None:
-        """Deliver a mail that was sent a minute ago."""
-        mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = sender, MAILBOX, headers.pop("subject", thread)
-        mail["Message-ID"] = f"<{thread}.{len(text)}@example.org>"
-        mail["Date"] = format_datetime(datetime.now(UTC) - timedelta(minutes=1))
-        for name, value in headers.items():
-            mail[name.replace("_", "-")] = value
-        mail.set_content(text)
-        raw = base64.urlsafe_b64encode(mail.as_bytes()).decode()
-        self.gmail.control(f"mailboxes/{MAILBOX}/deliver", {"messages": [{"raw": raw, "thread": thread}]})
-
-    def run(self, dag_id: str, *, retries: int | None = None, **conf: Any) -> Any:
-        """One run of a DAG, to its end. The file is read anew: a run leaves its parameters on the DAG object.
-
-        `retries`: so many, without the pause between them.
-        """
-        from airflow.dag_processing.dagbag import DagBag
-
-        dag = DagBag(sandbox.DAGS).dags[dag_id]
-        for task in dag.tasks if retries is not None else ():
-            task.retries, task.retry_delay = retries, timedelta(0)
-        return dag.test(run_conf=conf or None)
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """What the database holds."""
-        with db.connect(self.dsn) as connection, db.transaction(connection):
-            return db.rows(connection, sql)
-
-    def box(self) -> dict[str, Any]:
-        """What the mailbox holds."""
-        return self.gmail.control(f"mailboxes/{MAILBOX}/snapshot")
-
-    def labels(self, thread: str) -> set[str]:
-        """Our labels on the messages of the conversation whose subject is `thread`."""
-        ids = {
-            r["native_id"]
-            for r in self.rows(f"SELECT native_id FROM triage.message WHERE subject ~ '{thread}'")
-        }
-        return {
-            name
-            for m in self.box()["messages"]
-            if m["id"] in ids
-            for name in m["labels"]
-            if name.startswith("Triage/")
-        }
-
-
-@pytest.fixture
-def stage(dsn: str, login: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A stage whose connections Airflow knows."""
-    sandbox.metadata_database()
-    at = urlsplit(login("triage_pipeline"))
-    with demo.gmail.serve() as gmail, demo.x.serve() as x:
-        gmail.control("mailboxes", {"address": MAILBOX, "aliases": []})
-        x.control("users", {"handle": "volmera", "name": "Volmera", "app_tokens": ["app-token"]})
-        connections = {
-            "triage_db": {
-                "conn_type": "postgres", "host": at.hostname, "port": at.port, "schema": at.path[1:],
-                "login": at.username, "password": at.password,
-            },
-            "gmail_care": {
-                "conn_type": "gmail", "login": MAILBOX,
-                "extra": {
-                    "client_id": "client-id", "client_secret": "client-secret", "refresh_token": f"refresh-{MAILBOX}",
-                    "token_uri": f"{gmail.url}/token", "api_endpoint": gmail.url,
-                },
-            },
-            "x_volmera": {
-                "conn_type": "x", "login": "@volmera", "password": "app-token", "extra": {"api_endpoint": x.url},
-            },
-        }  # fmt: skip
-        for name, value in connections.items():
-            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(value))
-        yield Stage(gmail=gmail, x=x, dsn=dsn)
 
 
 def _events() -> list[tuple[str, dict[str, Any]]]:
@@ -119,10 +23,6 @@ def _events() -> list[tuple[str, dict[str, Any]]]:
         found = session.query(AssetEvent).order_by(AssetEvent.id).all()
         assert {event.asset.name for event in found} <= {"triage/messages"}
         return [(event.source_dag_id, dict(event.extra)) for event in found]
-
-
-def _tries(run: Any) -> dict[str, tuple[str, int]]:
-    return {ti.task_id: (str(ti.state), ti.try_number) for ti in run.get_task_instances()}
 
 
 def _fill(stage: Stage) -> None:
@@ -142,21 +42,17 @@ def _fill(stage: Stage) -> None:
         "text": "@volmera my Duo7 smokes, is it recalled?",
         "lang": "en",
     }
-    stage.x.control("deliver", {"posts": [{"id": "p1", "created_at": _ago(5), **post}]})
-
-
-def _ago(minutes: float) -> str:
-    return (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stage.x.control("deliver", {"posts": [{"id": "p1", "created_at": ago(5), **post}]})
 
 
 def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
     _fill(stage)
     before = len(_events())
-    assert _tries(stage.run("collect_care")) == {"pull": ("success", 1)}
+    assert tries(stage.run("collect_care")) == {"pull": ("success", 1)}
     assert re.search(
         r"collect care: read 3, kept 3, skipped 0, quarantined 0, failed 0, quota \d+", capfd.readouterr().out
     )
-    assert _tries(stage.run("collect_volmera_x")) == {"pull": ("success", 1)}
+    assert tries(stage.run("collect_volmera_x")) == {"pull": ("success", 1)}
     assert "collect volmera_x: read 1, kept 1" in capfd.readouterr().out
     (mails, posts) = _events()[before:]
     assert (mails[0], mails[1]["account"], mails[1]["kept"]) == ("collect_care", "care", 3)
@@ -167,7 +63,7 @@ def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixt
     ]
 
     decided = stage.run("triage")
-    assert _tries(decided) == dict.fromkeys(("classify", "label", "detect"), ("success", 1))
+    assert tries(decided) == dict.fromkeys(("classify", "label", "detect"), ("success", 1))
     out = capfd.readouterr().out
     assert "classify: read 3, kept 3" in out
     assert re.search(r"label care: read 4, kept 4", out)
@@ -178,8 +74,8 @@ def test_a_message_travels_the_whole_way(stage: Stage, capfd: pytest.CaptureFixt
     assert len(stage.labels("burnt")) == 2, "and the topic's own"
     assert stage.labels("news") == set()
 
-    watched = ("audit", "stall", "money", "upkeep", "hub")
-    assert _tries(stage.run("care")) == dict.fromkeys(watched, ("success", 1))
+    watched = ("audit", "stall", "money", "upkeep", "hub", "watch")
+    assert tries(stage.run("care")) == dict.fromkeys(watched, ("success", 1))
     assert "audit: collected 3, answered 0, waiting 3, dismissed 0, queue_rows 3" in capfd.readouterr().out
 
 
@@ -273,7 +169,7 @@ def test_replay_names_a_wrong_parameter_with_its_mend(
     run = stage.run("replay", **conf)
     said = capfd.readouterr().out
     assert sentence in said, said
-    assert _tries(run) == {"replay": ("failed", 1)}
+    assert tries(run) == {"replay": ("failed", 1)}
 
 
 def test_a_revoked_token_fails_at_once_and_stores_nothing(
@@ -282,7 +178,7 @@ def test_a_revoked_token_fails_at_once_and_stores_nothing(
     _fill(stage)
     stage.gmail.control("tokens/revoke", {"token": f"refresh-{MAILBOX}"})
     before = len(_events())
-    assert _tries(stage.run("collect_care")) == {"pull": ("failed", 1)}
+    assert tries(stage.run("collect_care")) == {"pull": ("failed", 1)}
     assert "AirflowFailException: care: Google refuses" in capfd.readouterr().out
     assert len(_events()) == before
     assert stage.rows("SELECT * FROM triage.message") == []
@@ -292,7 +188,7 @@ def test_a_missing_connection_fails_at_once_with_file_line_and_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_GMAIL_CARE")
-    assert _tries(stage.run("collect_care")) == {"pull": ("failed", 1)}
+    assert tries(stage.run("collect_care")) == {"pull": ("failed", 1)}
     said = capfd.readouterr().out
     assert re.search(
         r"triage\.yaml:\d+: connection 'gmail_care' does not exist; create it in Airflow", said
@@ -310,7 +206,7 @@ def test_a_broken_service_is_tried_again_and_nothing_is_lost(
     out = capfd.readouterr().out
     assert "new_state=up_for_retry" in out or "UP_FOR_RETRY" in out
     assert "Airflow tries again" in out
-    assert _tries(run) == {"pull": ("success", 2)}
+    assert tries(run) == {"pull": ("success", 2)}
     assert stage.rows("SELECT count(*) AS n FROM triage.message") == [{"n": 3}]
 
 
@@ -327,7 +223,7 @@ def test_who_asks_for_long_patience_is_given_it(
     )
     began = datetime.now(UTC)
     run = stage.run("collect_care", retries=0)
-    assert _tries(run) == {"pull": ("success", 1)}
+    assert tries(run) == {"pull": ("success", 1)}
     assert "Airflow tries again at 20" in capfd.readouterr().out
     assert datetime.now(UTC) - began >= timedelta(seconds=3)
     assert stage.rows("SELECT count(*) AS n FROM triage.message") == [{"n": 3}]
@@ -369,7 +265,7 @@ def test_a_database_that_is_away_is_waited_for(
     }
     monkeypatch.setenv("AIRFLOW_CONN_TRIAGE_DB", json.dumps(gone))
     run = stage.run("collect_care", retries=1)
-    assert _tries(run) == {"pull": ("failed", 2)}
+    assert tries(run) == {"pull": ("failed", 2)}
     assert "PostgreSQL cannot be reached" in capfd.readouterr().out
 
 
@@ -382,7 +278,7 @@ def test_care_is_red_when_the_ledger_does_not_balance(
         db.execute(connection, "DELETE FROM triage.unanswered_queue WHERE conversation_id IN "
                                "(SELECT conversation_id FROM triage.unanswered_queue LIMIT 1)")  # fmt: skip
     run = stage.run("care")
-    assert _tries(run)["audit"] == ("failed", 1)
+    assert tries(run)["audit"] == ("failed", 1)
     assert "waits but has no queue row" in capfd.readouterr().out
     stage.run("replay", what="refresh")
-    assert _tries(stage.run("care"))["audit"] == ("success", 1)
+    assert tries(stage.run("care"))["audit"] == ("success", 1)

@@ -272,7 +272,10 @@ def test_care_that_is_red_tells_ops_once_with_the_mend(office: Office) -> None:
         states = office.run("care")
         assert (states["audit"], states["stall"], states["money"]) == ("failed", "failed", "success")
     alarms = {said["text"].splitlines()[0]: said["text"] for _, said in office.wire.posted}
-    assert len(office.wire.posted) == 2
+    assert len(office.wire.posted) == 3
+    assert "no crisis is noticed" in alarms["*Alarm: care detector*"], (
+        "told as a finding, not as a failed task"
+    )
     audit = alarms["*Alarm: care.audit failed*"]
     assert "waits but has no queue row" in audit
     assert "run the DAG replay with what = refresh" in audit

@@ -69,11 +69,21 @@ class Crowd:
                 (START + minute * M, START + minute * M, list(accounts or ACCOUNTS)),
             )
 
-    def detect(self, minute: float, *, read: bool = True) -> Detected:
-        """One run at that minute, with every account read to its end, or as far as was said before."""
+    def detect(self, minute: float, *, read: bool = True, heard: bool = True) -> Detected:
+        """One run at that minute, with every account read to its end, or as far as was said before.
+
+        `heard`: the DAG respond takes at once what it is told of.
+        """
         if read:
             self.complete_to(minute)
-        return detect(self.connection, ACCOUNTS, now=lambda: START + minute * M)
+        found = detect(self.connection, ACCOUNTS, now=lambda: START + minute * M)
+        with db.transaction(self.connection):
+            db.execute(
+                self.connection,
+                "UPDATE triage.incident SET respond_run = 'run' WHERE respond_run IS NULL AND %s",
+                (heard,),
+            )
+        return found
 
     def incidents(self) -> list[dict[str, Any]]:
         """All there ever were."""

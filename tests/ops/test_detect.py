@@ -5,18 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
 from demo.postgres import Postgres
-from tests.builders import START, at, one, table
+from tests.builders import ROOT, START, at, decision, one, table
 from tests.conftest import administer, database_from
 from tests.ops.crowd import ACCOUNTS, Crowd, burst
+from triage.config import load
 from triage.core.hours import Calendar
+from triage.core.types import TopicScore
+from triage.ops import incident, respond
 from triage.ops.detect import detect
 from triage.ops.hours import sync_hours
-from triage.store import arrivals, db, spend
+from triage.store import arrivals, conversations, db, spend
 
 
 @pytest.fixture
@@ -200,6 +204,68 @@ def test_mail_that_is_found_alarms_before_it_is_read_and_a_sample_names_it(crowd
     (incident,) = crowd.incidents()
     assert (incident["topic"], incident["account"], incident["named_at"]) == ("product_defect", None, at(3.2))
     assert crowd.rows("product_defect")[0][0] == 1
+
+
+def lean(crowd: Crowd, minutes: list[float], **chances: float) -> None:
+    """Messages that the classifier is unsure of, and leans so."""
+    scores = tuple(TopicScore(topic=topic, score=score) for topic, score in chances.items())
+    names = crowd.write(minutes, topic="")
+    with db.transaction(crowd.connection):
+        sql = "SELECT id FROM triage.message WHERE native_id = ANY (%s)"
+        ids = [row["id"] for row in db.rows(crowd.connection, sql, (names,))]
+        conversations.decide(crowd.connection, [(i, decision("unsure", topics=scores)) for i in ids])
+
+
+def test_a_sample_names_it_though_no_single_message_is_sure(crowd: Crowd) -> None:
+    found(crowd, 400, 1.1, 1.5)
+    crowd.detect(1.6)
+    lean(crowd, burst(1.2, 40, 0.3), labour=0.4, billing=0.1, product_defect=0.05, not_crisis=0.15)
+    assert {"incident": 1, "verb": "name", "topic": "labour"} in crowd.detect(2.2).events()
+    (name,) = (h for h in history(crowd) if h["verb"] == "name")
+    assert name["reason"] == "57% of 40 that were read, billing 14%"
+
+
+def history(crowd: Crowd) -> list[dict[str, Any]]:
+    return table(crowd.connection, "SELECT * FROM triage.incident_log ORDER BY id")
+
+
+def test_a_name_that_proves_wrong_is_taken_back_with_its_draft(crowd: Crowd) -> None:
+    found(crowd, 400, 1.1, 1.5)
+    crowd.detect(1.6)
+    lean(crowd, burst(1.2, 40, 0.3), delivery=0.5, labour=0.1, not_crisis=0.2)
+    crowd.detect(2.2)
+    assert crowd.incidents()[0]["topic"] == "delivery"
+    begun = respond.begin(crowd.connection, load(ROOT / "config"), "run", now=lambda: at(2.3))
+    assert [(b.kind, b.number) for b in begun] == [("draft", 1)]
+    assert crowd.detect(2.5).events() == []
+    late = crowd.rows("delivery")
+    lean(crowd, burst(2.4, 200, 0.3), labour=0.7, delivery=0.05, not_crisis=0.1)
+    events = crowd.detect(3.2, heard=False).events()
+    assert {"incident": 1, "verb": "name", "topic": "labour"} in events
+    (incident,) = (i for i in crowd.incidents() if i["topic"] == "labour")
+    assert incident["respond_run"] is None, "its response begins anew"
+    assert {r["state"] for r in respond.show(crowd.connection, 1)} == {"withdrawn"}
+    assert [h["reason"] for h in history(crowd) if h["verb"] == "reject"] == ["it is about labour"]
+    assert {priority for priority, _ in crowd.rows("delivery")} == {priority + 1 for priority, _ in late}
+    (begun_,) = respond.begin(crowd.connection, load(ROOT / "config"), "run 2", now=lambda: at(3.3))
+    assert (begun_.number, begun_.kind) == (2, "draft")
+    assert "labour" in begun_.subject.lower()
+    assert [e["verb"] for e in crowd.detect(4.2).events()] == []
+
+
+def test_what_nobody_responds_to_is_told_again(crowd: Crowd) -> None:
+    crowd.write(burst(1, 12, 0.5))
+    assert [e["verb"] for e in crowd.detect(1.6, heard=False).events()] == ["open"]
+    assert crowd.detect(2.6, heard=False).events() == []
+    (again,) = crowd.detect(8, heard=False).events()
+    assert again == {"incident": 1, "verb": "wait", "topic": "product_defect"}
+    crowd.detect(8)
+    assert crowd.detect(11).events() == [], "until somebody does"
+
+
+def test_what_a_person_opens_is_told_at_once(crowd: Crowd) -> None:
+    number = incident.declare(crowd.connection, "labour", by="ana", reason="the factory called")
+    assert crowd.detect(1).events() == [{"incident": number, "verb": "wait", "topic": "labour"}]
 
 
 def test_a_burst_of_praise_is_no_crisis(crowd: Crowd) -> None:

@@ -19,7 +19,7 @@ from triage import cli
 from triage.config import Settings, load
 from triage.core.errors import Declined, Fatal, InDoubt, Retry
 from triage.core.surge import Surge
-from triage.ops import incident, reply, respond
+from triage.ops import draft, incident, reply, respond
 from triage.ops.queue import Refused
 from triage.ops.report import Report
 from triage.store import db, incidents
@@ -121,7 +121,11 @@ def test_what_has_no_name_yet_is_told_and_waits_for_it(crowd: Crowd, settings: S
     (begun,) = begin(crowd, settings)
     assert (begun.kind, begun.digest) == ("no name", "")
     assert begun.subject == "Incident 1: more messages than usual at care"
-    assert one(crowd.connection, "SELECT respond_run FROM triage.incident") is None
+    assert begin(crowd, settings, "run 2") == [], "said once"
+    with db.transaction(crowd.connection):
+        incidents.name(crowd.connection, 1, "product_defect", now=at(2), detail={})
+    (begun,) = begin(crowd, settings, "run 3")
+    assert begun.kind == "draft"
 
 
 def decided(crowd: Crowd, begun: respond.Begun, *, approved: bool = True, by: str = "Hana") -> None:
@@ -284,6 +288,31 @@ def test_killed_between_two_channels_the_next_run_goes_on(crisis: Crowd, setting
     assert [(len(post.out), post.doubles) for post in posts.values()] == [(2, []), (2, [])]
 
 
+def test_an_update_takes_the_same_way_as_the_first(crisis: Crowd, settings: Settings) -> None:
+    """Drafted by a person, shown by the next run of respond, edited, approved, published once beside the first."""
+    posts = approved(crisis, settings)
+    publish(crisis, posts)
+    assert begin(crisis, settings, "run 2") == []
+    assert draft.again(crisis.connection, settings, 1, by="ana", now=lambda: at(140)) == 2
+    with pytest.raises(Refused, match=r"statement 2 of incident 1 is not decided about yet.*reject 1 WHY"):
+        draft.again(crisis.connection, settings, 1, by="ana")
+    (begun,) = begin(crisis, settings, "run 3")
+    assert (begun.number, begun.kind, begun.subject[-11:]) == (2, "draft", "statement 2")
+    respond.decide(crisis.connection, 1, 2, by="Hana", digest=begun.digest, approved=True)
+    assert set(publish(crisis, posts).values()) == {"published"}
+    assert [(len(post.out), post.doubles) for post in posts.values()] == [(4, []), (4, [])]
+    (row,) = incident.board(crisis.connection)
+    first = min(r["published_at"] for r in respond.show(crisis.connection, 1) if r["channel"] != "hub")
+    assert row["to_statement"] == first - row["onset"], "the first is what counts"
+    assert begin(crisis, settings, "run 4") == []
+
+
+def test_an_update_needs_an_incident_that_is_on(crisis: Crowd, settings: Settings) -> None:
+    incident.close(crisis.connection, 1, by="ana", reason="over")
+    with pytest.raises(Refused, match="incident 1 is not open"):
+        draft.again(crisis.connection, settings, 1, by="ana")
+
+
 def test_the_alert_names_what_we_have_not_said(crisis: Crowd, settings: Settings) -> None:
     (begun,) = begin(crisis, settings)
     (late,) = respond.without_statement(crisis.connection, "run 1")
@@ -313,6 +342,10 @@ def test_the_terminal(
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["text"], first["state"], first["approved_by"]) == ("Another text.", "published", "Hana")
     assert crisis.verbs(1) == ["open", "draft", "edit", "approve"]
+    assert cli.main(["statement", "draft", "1", "--again", "--as", "Eve"]) == 0
+    assert "draft: statement 2 of incident 1" in capsys.readouterr().out
+    assert cli.main(["statement", "draft", "1", "--again"]) == 1
+    assert "statement 2 of incident 1 is not decided about yet" in capsys.readouterr().err
     assert cli.main(["statement", "edit", number, "--file", str(tmp_path / "none")]) == 2
     assert cli.main(["statement", "show", "7"]) == 0
     assert "nothing was drafted for incident 7" in capsys.readouterr().out

@@ -36,7 +36,8 @@ def recall(connection: Connection) -> int:
             connection,
             """UPDATE triage.incident
                SET onset = now() - interval '10 minutes', alarmed_at = now() - interval '6 minutes',
-                   observed = 3, expected = 0.4, peak = 2, terms = '[{"term": "#VolmeraRecall"}]'""",
+                   observed = 3, expected = 0.4, peak = 2,
+                   terms = '[{"term": "#VolmeraRecall", "people": 3, "share": 1, "usual": 0}]'""",
         )
         db.execute(
             connection,

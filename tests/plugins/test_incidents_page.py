@@ -30,7 +30,9 @@ def test_nobody_sees_anything_without_logging_in(people: People, address: str) -
     assert people(None).get(address).status_code == 401
 
 
-@pytest.mark.parametrize("address", ["/incidents/open", "/incidents/1/act", "/incidents/1/question"])
+@pytest.mark.parametrize(
+    "address", ["/incidents/open", "/incidents/1/act", "/incidents/1/question", "/incidents/1/statement"]
+)
 def test_nobody_acts_without_the_right(
     people: People, incident: int, connection: Connection, address: str
 ) -> None:
@@ -98,6 +100,43 @@ def test_a_person_declares_notes_closes_watches_and_reopens(people: People, conn
     assert [(r["verb"], r["reason"]) for r in done][:3] == [
         ("open", "a journalist called"), ("note", "counsel is told"), ("close", "it was nothing"),
     ]  # fmt: skip
+
+
+def said(connection: Connection) -> list[tuple[int, str, str]]:
+    rows = table(connection, "SELECT number, state, text FROM triage.statement ORDER BY number, id")
+    return [(row["number"], row["state"], row["text"]) for row in rows]
+
+
+def test_an_update_is_drafted_and_edited_here_and_said_only_when_it_is_approved(
+    people: People, incident: int, connection: Connection
+) -> None:
+    ada, path = people("OP", name="ada"), f"/incidents/{incident}"
+    assert "Draft an update" not in ada.get(path).text, "the first one comes by itself"
+    assert ada.post(f"{path}/statement", data={"verb": "draft"}).status_code == 200
+    assert {(number, now) for number, now, _ in said(connection)} == {(1, "draft")}
+    which = one(connection, "SELECT min(id) FROM triage.statement")
+    text = "We have found the cause.\r\nWe will write to everybody by Friday."
+    answer = ada.post(f"{path}/statement", data={"verb": "edit", "which": str(which), "text": text})
+    assert "We have found the cause." in answer.text
+    assert said(connection)[0][2] == text.replace("\r\n", "\n")
+    assert "textarea" not in Shape(people("VIEWER").get(path).text).tags
+    again = ada.post(f"{path}/statement", data={"verb": "draft"})
+    assert (again.status_code, "statement 1 of incident" in again.text) == (409, True)
+    with db.transaction(connection):
+        db.execute(connection, "UPDATE triage.statement SET state = 'withdrawn'")
+    assert "Draft an update" in ada.get(path).text
+    assert "Draft an update" not in people("VIEWER").get(path).text
+    ada.post(f"{path}/statement", data={"verb": "draft"})
+    assert {number for number, now, _ in said(connection) if now == "draft"} == {2}
+    gone = ada.post(f"{path}/statement", data={"verb": "edit", "which": str(which), "text": "Too late"})
+    assert gone.status_code == 409
+    assert ada.post(f"{path}/statement", data={"verb": "edit", "which": "1", "text": " "}).status_code == 400
+
+
+def test_the_words_that_stand_out_are_offered_as_a_rule(people: People, incident: int) -> None:
+    text = people("VIEWER").get(f"/incidents/{incident}").text
+    assert "As a rule for topics.yaml" in text
+    assert "  product_defect:\n    hashtags: [&#34;#VolmeraRecall&#34;]" in text
 
 
 def test_what_is_refused_says_why(people: People, incident: int, connection: Connection) -> None:

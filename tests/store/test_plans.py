@@ -60,7 +60,7 @@ def test_refreshing_walks_indexes_whatever_the_number_of_conversations(full: Con
     for name in ("message", "classification", "conversation"):
         assert f"Seq Scan on {name}" not in found
     (setting,) = table(full, "SELECT proconfig FROM pg_proc WHERE oid = 'triage.refresh'::regproc")
-    assert setting["proconfig"] == ["plan_cache_mode=force_generic_plan"]
+    assert setting["proconfig"] == ["plan_cache_mode=force_generic_plan", "enable_seqscan=off"]
 
 
 QUESTIONS = {

@@ -25,6 +25,8 @@ _DOUBT = 2.0
 _CERTAIN = 4.0
 """Standard deviations by which a surge must pass what was told before it is told again."""
 _ALMOST = 0.99
+_SILENCE = HOUR
+"""The shortest silence that ends a surge."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,8 @@ class Settings:
     stream reaches by chance once in `every`, `ratio` times the expected, `min_messages` by `min_authors` people (one
     counts at most `per_author` times in a bin), after a history of `warm_up`. It is raised again no sooner than `pause`
     later, when `growth` times what was told or graver. It ends when the last `quiet` has brought less than `end_ratio`
-    times the expected. After `settle` a surge is learned as the new normal; the level remembers for `half_life`.
+    times the expected; sooner where hardly anything is usual. After `settle` a surge is learned as the new normal; the
+    level remembers for `half_life`.
     """
 
     threshold: float = 2.8
@@ -222,8 +225,12 @@ class Detector:
 
     def _is_over(self, on: _Open) -> bool:
         """The newest span that is long enough to tell has come down to what is expected."""
-        per_second = on.observed / (self.until - on.started_at)
-        need = min(self.settings.reach, max(self.settings.quiet, 2 * self.settings.min_messages / per_second))
+        lasted = self.until - on.started_at
+        quiet = self.settings.quiet
+        if on.expected / lasted * quiet < self.settings.min_messages:
+            # Hardly anything is usual here: silence for as long as there was noise says enough.
+            quiet = min(quiet, max(_SILENCE, lasted / 2))
+        need = min(self.settings.reach, max(quiet, 2 * self.settings.min_messages * lasted / on.observed))
         if self.until - on.alarmed_at < need:
             return False
         span = next((s for s in self.spans.ending_now() if s.seconds >= need), None)

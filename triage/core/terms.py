@@ -127,6 +127,15 @@ def _only_in(word: Term, pairs: set[str], clear: Mapping[str, Term]) -> bool:
     return any(word.text in pair.split() and clear[pair].people >= 0.8 * word.people for pair in pairs)
 
 
+def from_kept(kept: Iterable[Mapping[str, Any]]) -> list[Term]:
+    """The terms that were kept with an incident."""
+    return [
+        Term(text=t["term"], people=t["people"], share=t["share"], usual=t["usual"], score=0.0)
+        for t in kept
+        if "usual" in t
+    ]
+
+
 def rule(topic: str, found: Sequence[Term], *, label: str = "") -> str:
     """The terms as lines for topics.yaml; a person deletes what does not belong and adds it to the file."""
     lines = [f"  {topic}:"]

@@ -91,7 +91,8 @@ def store(
     account = grant.account
     with db.transaction(connection):
         moved = (*page.deleted, *page.restored, *(m.native_id for m in page.moved))
-        messages.lock_conversations(connection, page.messages, account=account, native_ids=moved)
+        if moved:
+            messages.lock_conversations(connection, page.messages, account=account, native_ids=moved)
         new, touched = messages.upsert(connection, page.messages)
         touched += messages.mark_deleted(connection, account, page.deleted, now())
         touched += messages.mark_restored(connection, account, page.restored)

@@ -34,6 +34,9 @@ NEWS = timedelta(hours=6)
 SCHOOL = timedelta(minutes=10)
 """What is older than that is judged in longer bins: a new detector, or one after a long outage, is there in seconds."""
 
+TOLD_AGAIN = timedelta(minutes=2)
+"""What was told so long ago, and nobody responds to, is told once more: a task may have failed before it was heard."""
+
 SURGES = Settings()
 
 WATCHED = Settings(threshold=2.2, every=14 * 86_400, ratio=1.5, min_messages=3, min_authors=2)
@@ -42,14 +45,17 @@ WATCHED = Settings(threshold=2.2, every=14 * 86_400, ratio=1.5, min_messages=3, 
 
 @dataclass(kw_only=True)
 class Detected:
-    """What one run did."""
+    """What one run did. `alone`: what nobody responds to, as what a person has opened or drafted."""
 
     report: Report
     changes: list[Change] = field(default_factory=list)
+    alone: list[Change] = field(default_factory=list)
 
     def events(self) -> list[dict[str, object]]:
         """What others must hear of: incident, verb, topic."""
-        return [{"incident": c.incident, "verb": c.verb, "topic": c.topic} for c in self.changes]
+        return [
+            {"incident": c.incident, "verb": c.verb, "topic": c.topic} for c in (*self.changes, *self.alone)
+        ]
 
 
 def detect(connection: Connection, accounts: Sequence[str], *, now: Now = utc_now) -> Detected:
@@ -69,6 +75,9 @@ def detect(connection: Connection, accounts: Sequence[str], *, now: Now = utc_no
         detectors.add_bins(connection, [bin_ for run in runs for bin_ in run.bins])
         over = {run.kept.stream for run in runs if not run.on}
         changes = react(connection, [said for run in runs for said in run.said], over, now=moment)
+        alone = [
+            Change(verb="wait", **row) for row in incidents.alone(connection, told_before=moment - TOLD_AGAIN)
+        ]
         if moment.minute == 0:
             detectors.prune(connection, moment - KEPT)
     told = tell_queue(connection)
@@ -79,7 +88,7 @@ def detect(connection: Connection, accounts: Sequence[str], *, now: Now = utc_no
         f"incident {c.incident}: {c.verb}, {c.topic or 'nobody knows yet what about'}" for c in changes
     ]
     report.seconds = time.monotonic() - started
-    return Detected(report=report, changes=changes)
+    return Detected(report=report, changes=changes, alone=alone)
 
 
 class _Run:

@@ -21,7 +21,7 @@ from triage import hub, plan
 from triage.config import Account, Settings, config_dir, load
 from triage.core.errors import TriageError
 from triage.core.finding import Checkup, Finding, bad, ok, refused, warn
-from triage.ops import connections, doctor_database, doctor_notify
+from triage.ops import connections, doctor_database, doctor_notify, watch
 from triage.ops.sources import build, quota_of
 from triage.sources.base import Credentials, Now, SourceSettings, utc_now
 from triage.store import db
@@ -57,6 +57,9 @@ def doctor(*, dsn: str | None = None, accounts: Sequence[str] = (), now: Now = u
             for name, check in doctor_database.CHECKS.items():
                 yield from _guarded(name, partial(check, connection, now))
             connection = connection if doctor_database.migrated(connection) else None
+        if connection is not None:
+            for name, check in watch.CHECKS.items():
+                yield from _guarded(name, partial(check, connection, now))
         if settings is not None and settings.triage.notify and not accounts:
             yield from _guarded("notify", partial(doctor_notify.recipients, settings.triage))
             if connection is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import psycopg2.errors
 from psycopg2.extensions import connection as Connection
 
-from triage.core.incident import Act, Standing, Stream, act_on, harmless, named
+from triage.core.incident import Act, Standing, Stream, act_on, harmless, named, renamed
+from triage.core.sample import Lead, Reading, pooled
 from triage.core.surge import Surge
-from triage.core.terms import Background, Term, emerging
-from triage.store import conversations, db, incidents
+from triage.core.terms import Background, Term, emerging, from_kept, rule
+from triage.core.types import UNSURE
+from triage.store import conversations, db, incidents, statements
 from triage.store.incidents import Incident
 
 WATCH_DAYS = 14
@@ -22,6 +24,9 @@ LONG_OVER = timedelta(hours=72)
 """So long after its surge an incident is closed though some still wait; they wait in the queue as before."""
 
 USUAL = timedelta(days=7)
+
+MOST_READ = 500
+"""Messages whose topics are added up, the newest: enough to name a crisis, and no more work in a large one."""
 
 MOST_TEXTS = 1000
 """Messages that are looked through for words."""
@@ -59,18 +64,18 @@ def react(connection: Connection, said: Sequence[Said], over: set[str], *, now: 
     if not said and not incidents.current(connection, now):
         return []
     incidents.lock(connection)
-    changes = [change for one in said for change in _take(connection, one, now)]
-    for incident in incidents.current(connection, now):
-        if incident.state == "open":
-            changes += _tend(connection, incident, over, now)
+    changes = [change for one in _open(connection, now) for change in _look_again(connection, one, now)]
+    changes += [change for one in said for change in _take(connection, one, now)]
+    for incident in _open(connection, now):
+        _tend(connection, incident, over, now)
     return [change for change in changes if change.verb in TOLD]
 
 
 def _take(connection: Connection, said: Said, now: datetime) -> list[Change]:
     stream, surge = said.stream, said.surge
     known = [_standing(i) for i in incidents.current(connection, now - LOOK_BACK)]
-    read, usual = dict[str, int](), dict[str, float]()
-    if stream.topic is None and surge.kind != "end":
+    read, usual = Reading(), Reading()
+    if stream.sampled and surge.kind != "end":
         read, usual = _topics(connection, stream.account, surge.started_at, now)
     act = act_on(stream, surge, known, read, usual)
     if act.verb == "nothing" or (act.verb in ("join", "end") and not said.final):
@@ -85,12 +90,11 @@ def _take(connection: Connection, said: Said, now: datetime) -> list[Change]:
 
 def _topics(
     connection: Connection, account: str | None, onset: datetime, now: datetime
-) -> tuple[dict[str, int], dict[str, float]]:
-    """What was read since the onset is about, and each topic's share of the week before."""
-    before = incidents.read_topics(connection, account, onset - USUAL, onset)
-    total = sum(before.values())
-    read = incidents.read_topics(connection, account, onset, now)
-    return read, {topic: count / total for topic, count in before.items()}
+) -> tuple[Reading, Reading]:
+    """What was read since the onset is about, and what was in the week before."""
+    read = incidents.read_topics(connection, account, onset, now, most=MOST_READ)
+    usual = incidents.read_topics(connection, account, onset - USUAL, onset, most=MOST_READ)
+    return pooled(read), pooled(usual)
 
 
 def _carry_out(connection: Connection, act: Act, stream: Stream, surge: Surge, now: datetime) -> int:
@@ -110,37 +114,50 @@ def _carry_out(connection: Connection, act: Act, stream: Stream, surge: Surge, n
     return act.incident
 
 
-def _tend(connection: Connection, incident: Incident, over: set[str], now: datetime) -> list[Change]:
-    """Name what has no name as soon as enough is read; close what is over."""
-    if incident.topic is None:
-        read, usual = _topics(connection, incident.account, incident.onset, now)
-        if topic := named(read, usual):
-            return [_name(connection, incident, topic, read, now)]
-        if harmless(read):
-            reason = "what was read of it is no crisis"
-            incidents.close(connection, incident.id, reason=reason, days=0, now=now)
-            return []
+def _open(connection: Connection, now: datetime) -> list[Incident]:
+    return [one for one in incidents.current(connection, now) if one.state == "open"]
+
+
+def _look_again(connection: Connection, incident: Incident, now: datetime) -> list[Change]:
+    """Name what has no name as soon as enough is read, and rename what proves to be about something else."""
+    if incident.topic is not None and not _by_sample(incident):
+        return []
+    read, usual = _topics(connection, incident.account or _where(incident.stream), incident.onset, now)
+    lead = renamed(incident.topic, read, usual) if incident.topic else named(read, usual)
+    if lead:
+        return [_name(connection, incident, lead, now)]
+    if incident.topic is None and harmless(read):
+        incidents.close(connection, incident.id, reason="what was read of it is no crisis", days=0, now=now)
+    return []
+
+
+def _tend(connection: Connection, incident: Incident, over: set[str], now: datetime) -> None:
+    """Close what is over."""
     ended = incident.surge_ended_at
     if ended is None and incident.opened_by == "detect" and incident.stream in over:
         ended = now  # relabelled meanwhile: its messages were about something else
     if ended is None:
-        return []
+        return
     waiting = incidents.waiting(connection, incident)
     if waiting == 0 or now - ended > LONG_OVER:
         still = f"{waiting} still wait" if waiting else "nobody waits"
         reason = f"the surge ended and {still}"
         incidents.close(connection, incident.id, reason=reason, days=WATCH_DAYS, now=now)
-    return []
 
 
-def _name(
-    connection: Connection, incident: Incident, topic: str, read: dict[str, int], now: datetime
-) -> Change:
+def _name(connection: Connection, incident: Incident, lead: Lead, now: datetime) -> Change:
     """Give it its topic; or, where that topic has an incident, what was noticed belongs to that one."""
-    detail = {"read": sum(read.values()), "about_it": read[topic]}
+    topic = lead.topic
+    detail = {"read": lead.read, "share": round(lead.share, 2)} | (
+        {"was": incident.topic} if incident.topic else {}
+    )
+    if incident.topic:
+        statements.take_back(connection, incident.id, reason=f"it is about {topic}")
     others = [i for i in incidents.current(connection, now) if i.topic == topic and i.state != "closed"]
     if not others:
-        incidents.name(connection, incident.id, topic, now=now, detail=detail)
+        incidents.name(
+            connection, incident.id, topic, now=now, detail=detail, reason=_how_sure(lead, incident.topic)
+        )
         return Change(incident=incident.id, verb="name", topic=topic)
     other = others[0]
     surge = Surge(
@@ -153,6 +170,25 @@ def _name(
         return Change(incident=other.id, verb="join", topic=topic)
     incidents.reopen(connection, other.id, surge, stream=incident.stream, now=now)
     return Change(incident=other.id, verb="reopen", topic=topic)
+
+
+def _by_sample(incident: Incident) -> bool:
+    """Whether its name was read from a sample, and no topic's own stream has confirmed it; its surge is still on."""
+    confirmed = incident.stream.startswith("topic:") and incident.stream != f"topic:{UNSURE}"
+    return incident.opened_by == "detect" and not confirmed and incident.surge_ended_at is None
+
+
+def _where(stream: str) -> str | None:
+    """The account whose volume it counts; None: all of them."""
+    kind, _, account = stream.partition(":")
+    return account.partition(":")[0] if kind in ("account", "feed") else None
+
+
+def _how_sure(lead: Lead, was: str | None) -> str:
+    """In words, for the history."""
+    before = f"not about {was} after all: " if was else ""
+    after = f", {lead.second} {lead.second_share:.0%}" if lead.second else ""
+    return f"{before}{lead.share:.0%} of {lead.read} that were read{after}"
 
 
 def _standing(incident: Incident) -> Standing:
@@ -169,7 +205,8 @@ def tell_queue(connection: Connection, *, batch: int = 1000) -> int:
     """
     with db.transaction(connection):
         changed = incidents.untold(connection)
-        ids = incidents.rows_about(connection, sorted({r["topic"] for r in changed if r["topic"]}))
+        topics = {topic for r in changed for topic in (r["topic"], *r["was"]) if topic}
+        ids = incidents.rows_about(connection, sorted(topics))
     for start in range(0, len(ids), batch):
         with db.transaction(connection):
             conversations.refresh(connection, ids[start : start + batch])
@@ -190,6 +227,15 @@ def find_terms(connection: Connection, incident: int) -> list[Term]:
         terms = [{"term": t.text, "people": t.people, "share": t.share, "usual": t.usual} for t in found]
         incidents.set_terms(connection, incident, terms)
     return found
+
+
+def offered(row: Mapping[str, Any]) -> str:
+    """Lines for topics.yaml made of the terms of an incident of the board; empty: none of them makes a rule."""
+    topic, label = row["topic"], ""
+    if topic in (None, UNSURE):
+        topic, label = "new_topic", "New topic"
+    lines = rule(topic, from_kept(row["terms"]), label=label)
+    return lines if '["' in lines else ""
 
 
 def follow(connection: Connection) -> bool:

@@ -165,13 +165,20 @@ def tell(
 
 
 def alarm(
-    connection: Connection, triage: Triage, what: str, subject: str, words: str, *, now: Now = utc_now
+    connection: Connection,
+    triage: Triage,
+    what: str,
+    subject: str,
+    words: str,
+    *,
+    again: timedelta = ALARM_AGAIN,
+    now: Now = utc_now,
 ) -> int:
-    """Want an alarm to all who get alarms, unless they were told of the same `what` in the last hours."""
+    """Want an alarm to all who get alarms, unless they were told of the same `what` less than `again` ago."""
     moment = now()
     key = f"alarm {what} "
     with db.transaction(connection):
-        heard = notices.told_since(connection, kind="alarm", key=key, after=moment - ALARM_AGAIN)
+        heard = notices.told_since(connection, kind="alarm", key=key, after=moment - again)
         chosen = {name: entry for name, entry in _getting(triage, "alarms").items() if name not in heard}
         told = Told(subject=subject, text=words)
         return _put(connection, chosen, "alarm", f"{key}{moment:%Y-%m-%dT%H}", told, moment)

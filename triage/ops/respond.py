@@ -18,15 +18,12 @@ from psycopg2.extensions import connection as Connection
 
 from triage.config import Settings, Triage
 from triage.core.errors import ConfigError, Fatal, Retry
+from triage.ops import draft
 from triage.ops.report import Report
-from triage.plan import LANGUAGES, Plan, facts_of, fill, one
+from triage.plan import Plan, facts_of, fill, one
 from triage.sources.base import Now, utc_now
 from triage.store import db, statements
 from triage.store.queue import Refused
-from triage.store.statements import Draft
-
-NEXT_UPDATE = timedelta(hours=2)
-"""What a first statement promises."""
 
 FIRST_ALONE = timedelta(minutes=10)
 """So long the other channels wait for the one where it began, when that one rests."""
@@ -35,8 +32,6 @@ AGAIN = timedelta(minutes=2)
 
 TRIES, PAUSE = 10, 2.0
 """So often it is looked whether another run has sent what is ours, with so many seconds between."""
-
-HUB = "hub"
 
 UNDER_WAY = (None, "wanted", "sending")
 """States of the outbox in which a post may still go out by itself; None: it is not there yet."""
@@ -69,13 +64,13 @@ class Begun:
 def begin(
     connection: Connection, settings: Settings, run: str, *, plans: Path | None = None, now: Now = utc_now
 ) -> list[Begun]:
-    """Take the open incidents that nobody responds to yet, and draft the first statement of each.
+    """Take the open incidents that nobody responds to yet, and draft the statement of each that is to be approved.
 
     A run that is repeated takes the same again. An incident whose plan is missing or broken is still told of.
     """
     with db.transaction(connection):
         taken = statements.claim(connection, run)
-        begun = [_nameless(row) for row in statements.nameless(connection)]
+        begun = [_nameless(row) for row in statements.nameless(connection, run)]
     for row in taken:
         try:
             plan = one(row["topic"], plans)
@@ -83,40 +78,26 @@ def begin(
             begun.append(_without_plan(row, str(error)))
             continue
         with db.transaction(connection):
-            begun.append(_draft(connection, settings.triage, row, plan, now()))
+            shown = _draft(connection, settings.triage, row, plan, now())
+        begun += [shown] if shown else []
     return begun
 
 
 def _draft(
     connection: Connection, triage: Triage, row: Mapping[str, Any], plan: Plan, now: datetime
-) -> Begun:
-    incident = row["id"]
-    filled = fill(plan, facts_of(triage, began_at=row["onset"], next_update_at=now + NEXT_UPDATE))
-    where, langs = statements.began(connection, incident), statements.languages(connection, incident)
-    statements.draft(connection, incident, 1, drafts(filled, triage, where, langs), by="plan")
-    statements.show(connection, incident, 1)
-    shown = [r for r in statements.rows(connection, incident) if r["number"] == 1 and r["state"] == "waiting"]
+) -> Begun | None:
+    """The statement at hand, for whoever must approve it; None: it is decided about."""
+    incident, number = row["id"], draft.at_hand(connection, row)
+    draft.write(connection, triage, row, plan, number, by="plan", now=now)
+    statements.show(connection, incident, number)
+    rows = statements.rows(connection, incident)
+    shown = [r for r in rows if r["number"] == number and r["state"] == "waiting"]
+    if not shown:
+        return None
     return Begun(
-        incident=incident, kind="draft", number=1, owner=plan.owner, subject=_subject(row),
+        incident=incident, kind="draft", number=number, owner=plan.owner, subject=_subject(row, number),
         body=_body(row, plan, shown), digest=digest_of(shown),
     )  # fmt: skip
-
-
-def drafts(plan: Plan, triage: Triage, began: Sequence[str], languages: Sequence[str]) -> list[Draft]:
-    """The texts of a filled plan by channel: the hub, then where it began, then in the plan's order.
-
-    In each language, that of most people first. `mail` is no channel of a statement: those who wrote are answered.
-    """
-    accounts = [a for a in triage.accounts if a.source in plan.channels and a.source != "gmail"]
-    rank = {name: place for place, name in enumerate(began[:1])}
-    accounts.sort(key=lambda a: (rank.get(a.name, 1), plan.channels.index(a.source)))
-    langs = sorted(LANGUAGES, key=lambda lang: list(languages).index(lang) if lang in languages else 9)
-    found = [Draft(place=0, channel=HUB, lang=lang, text=plan.statements[lang]) for lang in langs]
-    for place, account in enumerate(accounts, 1):
-        found += [
-            Draft(place=place, channel=account.name, lang=lang, text=plan.posts[lang]) for lang in langs
-        ]
-    return found
 
 
 def digest_of(shown: Sequence[Mapping[str, Any]]) -> str:
@@ -134,26 +115,27 @@ def decide(
     digest: str,
     approved: bool,
     reason: str = "",
-) -> None:
-    """Note what somebody decided about the texts they were shown. Raises Refused when these are no longer the same.
+) -> bool:
+    """Note what somebody decided about the texts they were shown; whether these are approved.
 
-    Approved, the plan's questions and answers are shown on the hub too. Deciding the same again changes nothing.
+    Raises Refused when they are no longer the same. Deciding the same again changes nothing.
     """
     with db.transaction(connection):
         statements.hold(connection, incident)
         rows = [r for r in statements.rows(connection, incident) if r["number"] == number]
-        open_ = [r for r in rows if r["state"] in ("draft", "waiting")]
+        open_ = [r for r in rows if r["state"] in draft.UNDECIDED]
         if not open_:
-            return
+            return any(r["approved_by"] for r in rows)
         if not approved:
             statements.withdraw(connection, incident, number, by=by, reason=reason or "not approved")
-            return
+            return False
         if digest_of(open_) != digest:
             raise Refused(
                 f"statement {number} of incident {incident} was changed after {by} saw it; look again, and approve it "
                 f"with `triage statement approve {incident}`"
             )
         statements.approve(connection, incident, number, by=by)
+        return True
 
 
 def answer_questions(connection: Connection, settings: Settings, incident: int, *, by: str) -> int:
@@ -198,7 +180,7 @@ def publish(
     if resting := _under_way(connection, incident):
         raise Retry(f"incident {incident}: not published yet on {', '.join(sorted(resting))}", after=AGAIN)
     with db.transaction(connection):
-        return [r for r in statements.rows(connection, incident) if r["state"] not in ("draft", "waiting")]
+        return [r for r in statements.rows(connection, incident) if r["state"] not in draft.UNDECIDED]
 
 
 def _send(
@@ -245,7 +227,7 @@ def show(connection: Connection, incident: int) -> list[dict[str, Any]]:
 
 def waiting(connection: Connection, incident: int) -> list[dict[str, Any]]:
     """The texts of the oldest statement that is still to be decided about."""
-    rows = [row for row in show(connection, incident) if row["state"] in ("draft", "waiting")]
+    rows = [row for row in show(connection, incident) if row["state"] in draft.UNDECIDED]
     return [row for row in rows if row["number"] == rows[0]["number"]]
 
 
@@ -255,8 +237,9 @@ def edit(connection: Connection, statement: int, text: str, *, by: str) -> None:
         statements.edit(connection, statement, text, by=by)
 
 
-def _subject(row: Mapping[str, Any]) -> str:
-    return f"Incident {row['id']}: {row['label_en'] or row['topic']}, {row['messages']} messages"
+def _subject(row: Mapping[str, Any], number: int = 1) -> str:
+    what = f"Incident {row['id']}: {row['label_en'] or row['topic']}, {row['messages']} messages"
+    return what if number == 1 else f"{what}, statement {number}"
 
 
 def _body(row: Mapping[str, Any], plan: Plan, shown: Sequence[Mapping[str, Any]]) -> str:

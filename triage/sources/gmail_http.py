@@ -22,11 +22,11 @@ import httplib2
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import BatchError, HttpError
-from googleapiclient.http import BatchHttpRequest
 
 from triage.core.errors import ConfigError, Fatal, Retry, TriageError
 from triage.sources.base import Credentials, utc_now
 from triage.sources.gmail_auth import SCOPE, discovery_document, load_credentials
+from triage.sources.gmail_batch import Batch
 
 TIMEOUT_SECONDS = 60
 MOST_PARTS = 50
@@ -155,7 +155,7 @@ class GmailClient:
         def keep(key: str, response: Any, error: HttpError | None) -> None:
             answers[key] = self._checked(method, response) if error is None else self.named(method, error)
 
-        batch = BatchHttpRequest(callback=keep, batch_uri=self._batch_uri)
+        batch = Batch(callback=keep, batch_uri=self._batch_uri)
         for key, request in requests.items():
             batch.add(request, request_id=key)
         self._units[method] += self.price(method) * len(requests)

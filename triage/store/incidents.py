@@ -90,16 +90,29 @@ def end_surge(connection: Connection, incident: int, surge: Surge, *, stream: st
     log(connection, incident, "end", now, detail=_told(stream, surge))
 
 
-def name(connection: Connection, incident: int, topic: str, *, now: datetime, detail: dict[str, Any]) -> None:
-    """What it is about is known."""
+def name(
+    connection: Connection,
+    incident: int,
+    topic: str,
+    *,
+    now: datetime,
+    detail: dict[str, Any],
+    reason: str | None = None,
+) -> None:
+    """What it is about is known; whoever responds takes it anew. `detail` has `was` where it had another name."""
     db.execute(connection, _SQL["name"], {"id": incident, "topic": topic, "now": now})
-    log(connection, incident, "name", now, detail={"topic": topic, **detail})
+    log(connection, incident, "name", now, reason=reason, detail={"topic": topic, **detail})
 
 
 def close(connection: Connection, incident: int, *, reason: str, days: int, now: datetime) -> None:
     """Close by rule, and watch for so many days."""
     db.execute(connection, _SQL["close"], {"id": incident, "reason": reason, "days": days, "now": now})
     log(connection, incident, "close", now, reason=reason, detail={"days": days})
+
+
+def alone(connection: Connection, *, told_before: datetime) -> list[dict[str, Any]]:
+    """Open incidents (`incident`, `topic`) that no run of respond has taken, and detect said nothing of since then."""
+    return db.rows(connection, _SQL["alone"], (told_before,))
 
 
 def log(
@@ -117,11 +130,14 @@ def log(
 
 
 def read_topics(
-    connection: Connection, account: str | None, since: datetime, until: datetime
-) -> dict[str, int]:
-    """What was read of that time is about: messages by topic, most first."""
-    given = {"account": account, "since": since, "until": until}
-    return {r["topic"]: r["count"] for r in db.rows(connection, _SQL["read_topics"], given)}
+    connection: Connection, account: str | None, since: datetime, until: datetime, *, most: int
+) -> list[tuple[str, dict[str, float]]]:
+    """What the newest that was read of that time is about: topic, and chances by topic where a model decided."""
+    given = {"account": account, "since": since, "until": until, "most": most}
+    return [
+        (row["topic"], {one["topic"]: float(one["score"]) for one in row["topics"]})
+        for row in db.rows(connection, _SQL["read_topics"], given)
+    ]
 
 
 def waiting(connection: Connection, incident: Incident) -> int:
@@ -146,7 +162,7 @@ def set_terms(connection: Connection, incident: int, terms: Sequence[dict[str, A
 
 
 def untold(connection: Connection) -> list[dict[str, Any]]:
-    """Incidents (`id`, `topic`, `state`) that the queue does not follow yet."""
+    """Incidents (`id`, `topic`, `state`, what it `was` said to be about) that the queue does not follow yet."""
     return db.rows(connection, _SQL["untold"])
 
 

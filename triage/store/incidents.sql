@@ -44,7 +44,8 @@ WHERE id = %(id)s
 
 -- name: name
 UPDATE triage.incident i
-SET topic = t.key, named_at = %(now)s, account = NULL, severity = least(i.severity, t.severity), queue_told = false
+SET topic = t.key, named_at = %(now)s, account = NULL, severity = least(i.severity, t.severity), queue_told = false,
+    respond_run = NULL
 FROM triage.topic t WHERE i.id = %(id)s AND t.key = %(topic)s
 
 -- name: close
@@ -53,15 +54,22 @@ SET state = CASE WHEN %(days)s > 0 THEN 'watched' ELSE 'closed' END, closed_at =
     closed_reason = %(reason)s, watched_until = %(now)s + make_interval(days => %(days)s), queue_told = false
 WHERE id = %(id)s
 
+-- name: alone
+SELECT i.id AS incident, i.topic FROM triage.incident i
+WHERE i.state = 'open' AND i.respond_run IS NULL AND NOT EXISTS (
+    SELECT FROM triage.incident_log l
+    WHERE l.incident_id = i.id AND l.by = 'detect' AND l.verb <> 'join' AND l.at > %s)
+ORDER BY i.id
+
 -- name: log
 INSERT INTO triage.incident_log (incident_id, verb, by, at, reason, detail) VALUES (%s, %s, %s, %s, %s, %s)
 
 -- name: read_topics
-SELECT d.topic, count(*) AS count
+SELECT d.topic, CASE WHEN d.decided_by = 'model' THEN d.topics ELSE '[]' END AS topics
 FROM triage.message m JOIN triage.classification d ON d.id = m.decision_id
 WHERE m.direction = 'inbound' AND m.sent_at >= %(since)s AND m.sent_at < %(until)s
   AND (%(account)s::text IS NULL OR m.account = %(account)s)
-GROUP BY 1 ORDER BY 2 DESC, 1
+ORDER BY m.sent_at DESC LIMIT %(most)s
 
 -- name: waiting
 SELECT count(*) AS waiting FROM triage.unanswered_queue
@@ -69,7 +77,10 @@ WHERE (%(topic)s::text IS NULL OR topic = %(topic)s) AND (%(account)s::text IS N
   AND waiting_since >= %(onset)s
 
 -- name: untold
-SELECT id, topic, state FROM triage.incident WHERE NOT queue_told
+SELECT i.id, i.topic, i.state,
+       ARRAY(SELECT l.detail ->> 'was' FROM triage.incident_log l
+             WHERE l.incident_id = i.id AND l.verb = 'name' AND l.detail ? 'was') AS was
+FROM triage.incident i WHERE NOT i.queue_told
 
 -- name: rows_about
 SELECT conversation_id AS id FROM triage.unanswered_queue WHERE topic = ANY (%s) ORDER BY conversation_id

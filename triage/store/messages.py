@@ -63,7 +63,8 @@ def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[in
         return [], []
     unique = {shape.key(m): m for m in messages}
     ids = lock_conversations(connection, messages)
-    stored = db.values(connection, _SQL["upsert_messages"], [shape.row(m, ids) for m in unique.values()])
+    rows = [shape.row(m, ids) for m in unique.values()]
+    stored = db.rows(connection, _SQL["upsert_messages"], (Json(rows),))
     db.values(connection, _SQL["leave_quarantine"], list(unique))
     return [r["id"] for r in stored], sorted({r["conversation_id"] for r in stored})
 

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg2
 import psycopg2.errors
 from psycopg2.extensions import connection as Connection
 
-from triage.core.errors import Fatal
+from triage.core.errors import Fatal, Retry
 from triage.store import db
 
 _SQL = db.queries(__file__)
 
 
-def migrate(connection: Connection) -> list[str]:
+PATIENCE = timedelta(seconds=0.5)
+"""How long a lock is waited for, and so how long others may stand behind us for it; less than it takes PostgreSQL to
+look for deadlocks, so that of two in each other's way we are the one who lets go."""
+
+TRIES = 120
+
+
+def migrate(
+    connection: Connection, *, tries: int = TRIES, sleep: Callable[[float], None] = time.sleep
+) -> list[str]:
     """Apply what is missing, in one transaction; the names of the migrations applied.
 
     Migrations are append-only: one that was edited after it ran is refused. Functions, views and roles are
-    replaced whenever their text changed. Raises Fatal with the mend.
+    replaced whenever their text changed. Where the pipeline is at work, a lock that is not to be had within `PATIENCE`
+    is let go and all is tried again. Raises Fatal with the mend, or Retry after so many tries.
     """
     try:
-        with db.transaction(connection):
-            return _migrate(connection)
+        for _ in range(tries):
+            try:
+                with db.transaction(connection):
+                    return _migrate(connection)
+            except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected):
+                sleep(PATIENCE.total_seconds())
     except psycopg2.errors.InsufficientPrivilege as error:
         user = connection.info.user
         raise Fatal(
             f"{user} may not migrate ({error.diag.message_primary}); have a superuser run once: "
             f"GRANT triage_owner TO {user}"
         ) from None
+    raise Retry("others hold the tables all the time; pause the DAGs, or migrate when less is written")
 
 
 def _migrate(connection: Connection) -> list[str]:
     db.execute(connection, _SQL["lock"])
+    db.execute(connection, _SQL["patience"], (f"{PATIENCE.total_seconds():g}s",))
     db.execute(connection, _SQL["bootstrap"])
     applied = _apply_migrations(connection)
     _replace(connection, "roles", [db.sql_root() / "roles.sql"], force=True)

@@ -1,6 +1,9 @@
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('triage.migrate', 0))
 
+-- name: patience
+SET LOCAL lock_timeout = %s
+
 -- name: bootstrap
 DO $$ BEGIN
     IF to_regnamespace('triage') IS NULL THEN  -- IF NOT EXISTS would want the right to create even if it is there

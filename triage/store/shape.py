@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg2.extras import Json
-
 from triage.core.types import Message
 
 Head = tuple[str, str, str]
@@ -47,11 +45,14 @@ def global_id(message: Message) -> str | None:
     return clean(message.global_id) if 0 < len(message.global_id) <= _LONGEST_ID else None
 
 
-def row(m: Message, ids: Mapping[Head, int]) -> tuple[Any, ...]:
-    """The columns of `upsert_messages`; `ids` are those of the conversations."""
-    return (
-        *key(m), ids[head(m)], m.direction.value, clean(m.author), clean(m.author_name), m.sent_at, m.fetched_at,
-        clean(m.subject), clean(m.text), m.lang, clean(m.url), [clean(label) for label in m.labels],
-        None if m.reply_to is None else clean(m.reply_to), global_id(m), clean(m.automatic_reason), m.bare_thanks,
-        Json(clean_json(m.extra)),
-    )  # fmt: skip
+def row(m: Message, ids: Mapping[Head, int]) -> dict[str, Any]:
+    """The columns of `upsert_messages`, as JSON takes them; `ids` are those of the conversations."""
+    source, account, native_id = key(m)
+    return {
+        "source": source, "account": account, "native_id": native_id, "conversation_id": ids[head(m)],
+        "direction": m.direction.value, "author": clean(m.author), "author_name": clean(m.author_name),
+        "sent_at": m.sent_at.isoformat(), "fetched_at": m.fetched_at.isoformat(), "subject": clean(m.subject),
+        "text": clean(m.text), "lang": m.lang, "url": clean(m.url), "labels": [clean(label) for label in m.labels],
+        "reply_to": None if m.reply_to is None else clean(m.reply_to), "global_id": global_id(m),
+        "automatic_reason": clean(m.automatic_reason), "bare_thanks": m.bare_thanks, "extra": clean_json(m.extra),
+    }  # fmt: skip

@@ -35,9 +35,19 @@ def incidents(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]
     return db.rows(connection, _SQL["incidents"], (list(ids),))
 
 
-def nameless(connection: Connection) -> list[dict[str, Any]]:
-    """Open incidents of which nobody knows yet what they are about."""
-    return db.rows(connection, _SQL["nameless"])
+def nameless(connection: Connection, run: str) -> list[dict[str, Any]]:
+    """Take the open incidents of which nobody knows yet what they are about; with their name they are free again."""
+    return db.rows(connection, _SQL["nameless"], {"run": run})
+
+
+def renamed(connection: Connection, incident: int) -> bool:
+    """Whether it got another name since something was drafted for it."""
+    return bool(db.rows(connection, _SQL["renamed"], (incident,))[0]["renamed"])
+
+
+def free(connection: Connection, incident: int) -> None:
+    """Let the next run of respond take it."""
+    db.execute(connection, _SQL["free"], (incident,))
 
 
 def unsaid(connection: Connection, run: str) -> list[dict[str, Any]]:
@@ -96,6 +106,12 @@ def withdraw(connection: Connection, incident: int, number: int, *, by: str, rea
     if count:
         log(connection, incident, "reject", by=by, reason=reason, detail={"number": number})
     return count
+
+
+def take_back(connection: Connection, incident: int, *, reason: str) -> None:
+    """Withdraw what nobody has decided about yet."""
+    for number in sorted({row["number"] for row in db.rows(connection, _SQL["take_back"], (incident,))}):
+        log(connection, incident, "reject", by="detect", reason=reason, detail={"number": number})
 
 
 def edit(connection: Connection, statement: int, text: str, *, by: str) -> None:

@@ -41,6 +41,9 @@ WHERE incident_id = %(incident)s AND number = %(number)s AND state IN ('draft', 
 -- name: withdraw
 UPDATE triage.statement SET state = 'withdrawn' WHERE incident_id = %s AND number = %s AND state IN ('draft', 'waiting')
 
+-- name: take_back
+UPDATE triage.statement SET state = 'withdrawn' WHERE incident_id = %s AND state IN ('draft', 'waiting') RETURNING number
+
 -- name: edit
 UPDATE triage.statement SET text = %s WHERE id = %s AND state IN ('draft', 'waiting') RETURNING incident_id
 
@@ -84,5 +87,14 @@ WHERE i.respond_run = %s AND i.state = 'open' AND NOT EXISTS (
     WHERE s.incident_id = i.id AND s.state IN ('approved', 'publishing', 'published'))
 ORDER BY i.id
 
+-- name: renamed
+SELECT coalesce(max(id) FILTER (WHERE verb = 'name') > max(id) FILTER (WHERE verb = 'draft'), false) AS renamed
+FROM triage.incident_log WHERE incident_id = %s
+
+-- name: free
+UPDATE triage.incident SET respond_run = NULL WHERE id = %s
+
 -- name: nameless
-SELECT id, account, onset, observed, expected FROM triage.incident WHERE state = 'open' AND topic IS NULL ORDER BY id
+UPDATE triage.incident SET respond_run = %(run)s
+WHERE state = 'open' AND topic IS NULL AND (respond_run IS NULL OR respond_run = %(run)s)
+RETURNING id, account, onset, observed, expected

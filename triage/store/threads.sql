@@ -3,10 +3,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('triage.mail:' || mail, 0))
 FROM (SELECT DISTINCT unnest(%s::text[]) AS mail ORDER BY mail) AS m
 
 -- name: copies
+-- One look-up each by the Message-ID alone, whatever the table's size: OFFSET keeps the planner from reading all of a
+-- table that is still small, or all of its source.
 SELECT v.source, v.account, v.key, array_agg(DISTINCT m.conversation_id) AS conversations
 FROM (VALUES %s) AS v (source, account, key, global_id, author)
-JOIN triage.message m ON m.global_id = v.global_id AND m.source = v.source AND m.account <> v.account
-                     AND m.author = v.author AND m.direction <> 'automatic'
+CROSS JOIN LATERAL (SELECT * FROM triage.message o WHERE o.global_id = v.global_id OFFSET 0) AS m
+WHERE m.source = v.source AND m.account <> v.account AND m.author = v.author AND m.direction <> 'automatic'
 GROUP BY v.source, v.account, v.key
 
 -- name: of_thread

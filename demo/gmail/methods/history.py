@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
 from typing import Any
 
 from demo.gmail.call import Call
@@ -26,7 +27,8 @@ def list_history(call: Call) -> dict[str, Any]:
     current = {"historyId": str(call.box.history_id)}
     if "empty_history" in call.quirks:
         return current | {"nextPageToken": make_token([position], asked)}
-    rows = [row for row in call.box.changes(position) if _matches(row, label) and _kinds(row) & types]
+    wanted = (row for row in call.box.changes(position) if _matches(row, label) and _kinds(row) & types)
+    rows = list(islice(wanted, size + 1))
     page = [_record(row, types) for row in rows[:size]]
     if "repeat_history" in call.quirks:
         page = [twin for record in page for twin in _repeated(record)]

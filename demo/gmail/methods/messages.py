@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from demo.gmail import mime
@@ -16,8 +18,8 @@ METADATA_SCOPE = "https://www.googleapis.com/auth/gmail.metadata"
 MOST_IDS = 1000
 
 
-def found(call: Call) -> list[Stored]:
-    """The messages that `q`, `labelIds` and `includeSpamTrash` ask for, newest first."""
+def found(call: Call, before: tuple[int, int] | None = None) -> Iterator[Stored]:
+    """The messages that `q`, `labelIds` and `includeSpamTrash` ask for, newest first, as far as they are taken."""
     if "q" in call.params and metadata_only(call):
         raise GoogleError(403, "Metadata scope does not support 'q' parameter", "forbidden")
     search = Search(call.params.get("q", ""), call.box)
@@ -25,13 +27,13 @@ def found(call: Call) -> list[Stored]:
     if wanted - set(call.box.labels.names()):
         raise invalid("Invalid label: " + ", ".join(sorted(wanted - set(call.box.labels.names()))))
     everywhere = search.everywhere or call.params["includeSpamTrash"] or wanted & set(HIDDEN)
-    return [
+    return (
         message
-        for message in call.box.messages()
+        for message in call.box.newest(before)
         if wanted <= set(message.labels)
         and (everywhere or not set(message.labels) & set(HIDDEN))
         and search(message)
-    ]
+    )
 
 
 def metadata_only(call: Call) -> bool:
@@ -47,16 +49,16 @@ def question(call: Call) -> list[Any]:
 
 def list_messages(call: Call) -> dict[str, Any]:
     """One page of ids, newest first; arrivals between two pages shift nothing."""
-    messages, size = found(call), page_size(call.params)
-    total = len(messages)
+    size, before = page_size(call.params), None
     if "pageToken" in call.params:
         date, seq = read_token(call.params["pageToken"], question(call))
-        messages = [item for item in messages if (item.date, item.seq) < (date, seq)]
+        before = date, seq
+    messages = list(islice(found(call, before), size + 1))
     page = messages[:size]
     answer: dict[str, Any] = {"messages": [item.brief for item in page]} if page else {}
     if len(messages) > size:
         answer["nextPageToken"] = make_token([page[-1].date, page[-1].seq], question(call))
-    return answer | {"resultSizeEstimate": total}
+    return answer | {"resultSizeEstimate": len(messages)}
 
 
 def show(box: Mailbox, message: Stored, form: str, only: list[str]) -> dict[str, Any]:

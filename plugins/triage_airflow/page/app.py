@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from triage.core.errors import TriageError
 from triage.ops import queue
-from triage_airflow.page import actions, guard, incidents, replies, view
+from triage_airflow.page import actions, guard, incidents, metrics, replies, view
 from triage_airflow.page.figures import Figures
 from triage_airflow.page.pool import Pool
 from triage_airflow.page.render import labels, render
@@ -137,15 +137,13 @@ def static(name: str) -> Response:
 
 def build() -> FastAPI:
     """The app; every address of it asks who is there."""
-    app = FastAPI(
-        title="inbox-triage", docs_url=None, redoc_url=None, openapi_url=None,
-        dependencies=[Depends(guard.may_read)],
-    )  # fmt: skip
+    app = FastAPI(title="inbox-triage", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pool = Pool()
     app.state.counts, app.state.ledger = Figures(queue.counts), Figures(queue.ledger)
-    app.include_router(router)
-    app.include_router(incidents.router)
-    app.include_router(replies.router)
+    app.state.metrics = Figures(metrics.counted)
+    for pages in (router, incidents.router, replies.router):
+        app.include_router(pages, dependencies=[Depends(guard.may_read)])
+    app.include_router(metrics.router)
     app.middleware("http")(_headers)
     app.add_exception_handler(StarletteHTTPException, _said)
     app.add_exception_handler(RequestValidationError, _incomplete)

@@ -1,4 +1,4 @@
-"""The figures at the top: counted now while that is quick, else counted lately, with their age."""
+"""Figures of the page and of Prometheus: counted now while that is quick, else counted lately, with their age."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Counted:
     `cost` is the shorter of this count and the one before: a busy moment does not make the figures old.
     """
 
-    figures: dict[str, Any]
+    figures: Any
     at: float
     took: float
     cost: float
@@ -46,7 +46,7 @@ class Counted:
 class Figures:
     """One count of the process, whoever asks; `count` takes a connection."""
 
-    def __init__(self, count: Callable[..., dict[str, Any]]) -> None:
+    def __init__(self, count: Callable[..., Any]) -> None:
         self._count = count
         self._counting = threading.Lock()
         self._kept: Counted | None = None

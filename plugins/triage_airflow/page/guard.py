@@ -1,17 +1,21 @@
-"""Who may read, who may act, what a browser may do with our answers.
+"""Who may read, who may act, who may scrape, what a browser may do with our answers.
 
 Reading the queue needs what reading the DAG `triage` needs, acting what running it needs. So the roles that every auth
 manager has say what they say anyway: Viewer reads; User, Op and Admin act (SimpleAuthManager and FAB alike).
+Prometheus is no user of Airflow and cannot renew a login: it has a token of its own, which opens the figures alone.
 """
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, HTTPException, Request
+
+from triage_airflow.connections import metrics_tokens
 
 DAG = "triage"
 HEADERS = {
@@ -44,6 +48,15 @@ def must_act(request: Request, user: GetUserDep) -> str:
         raise HTTPException(403, "the request does not come from this page")
     _may_act(request, user)
     return user.get_name()
+
+
+def has_metrics_token(request: Request) -> bool:
+    """Whether the request bears one of the tokens that may read the figures."""
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not given.strip():
+        return False
+    same = [hmac.compare_digest(given.strip().encode(), token.encode()) for token in metrics_tokens()]
+    return any(same)
 
 
 def _same_origin(request: Request) -> bool:

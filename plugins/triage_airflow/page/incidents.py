@@ -10,16 +10,19 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from triage import plan
+from triage.config import load
 from triage.core.chart import volume
 from triage.core.errors import ConfigError, TriageError
 from triage.debrief import document
 from triage.ops import board as overview
-from triage.ops import debrief, incident, queue
+from triage.ops import debrief, draft, incident, queue, respond
 from triage_airflow.page import guard
 from triage_airflow.page.render import labels, render
 from triage_airflow.page.words import Words, language_of
 
 QUEUE_ROWS = 10
+MOST_TEXT = 10_000
+"""Characters of a statement."""
 DAYS = (14, 30, 0)
 """For how long one may watch what is closed; 0: not at all."""
 
@@ -61,6 +64,7 @@ def one(request: Request, number: int, user: GetUserDep, acts: guard.Acts) -> Re
     return render(
         request, "incident.html", acts=acts, me=user.get_name(), topics=names, told=told, rows=rows, days=DAYS,
         picture=document.picture(told, language=language), plan=_plan(topic), **found, **more,
+        offered=incident.offered(found["incident"]),
         span=lambda seconds: document.duration(seconds, language),
     )  # fmt: skip
 
@@ -119,6 +123,30 @@ def act(
     return RedirectResponse(f"../{number}", status_code=303)
 
 
+@router.post("/{number}/statement")
+def statement(
+    request: Request,
+    number: int,
+    by: guard.Actor,
+    verb: Annotated[str, Form()],
+    which: Annotated[int, Form(gt=0, lt=2**63)] = 1,
+    text: Annotated[str, Form()] = "",
+) -> Response:
+    """Draft one more statement, or write another text in place of a draft. Approval stays where it is, in Airflow."""
+    words = _words(text, most=MOST_TEXT)
+    with request.app.state.pool.connection() as connection:
+        try:
+            if verb == "draft":
+                draft.again(connection, load(), number, by=by)
+            elif verb == "edit" and words:
+                respond.edit(connection, which, words, by=by)
+            else:
+                raise HTTPException(400)
+        except (queue.Refused, ConfigError) as refused:
+            return _refused(request, refused)
+    return RedirectResponse(f"../{number}#statements", status_code=303)
+
+
 @router.post("/{number}/question")
 def question(
     request: Request,
@@ -151,8 +179,8 @@ def _refused(request: Request, refused: TriageError) -> Response:
     return render(request, "refused.html", status=409, text=str(refused))
 
 
-def _words(text: str) -> str:
-    return text.replace("\x00", "").strip()[:2000]
+def _words(text: str, *, most: int = 2000) -> str:
+    return text.replace("\x00", "").replace("\r\n", "\n").strip()[:most]
 
 
 def _plan(topic: str | None) -> dict[str, Any]:

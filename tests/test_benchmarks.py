@@ -1,0 +1,51 @@
+"""What was measured and what is written about it agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks import kept, kit, report
+from benchmarks.__main__ import names
+
+ROW = {"mails": 1000, "queued /s": 400.5, "decided /s": 250.0, "collect MB": 70}
+
+
+def test_the_page_says_what_was_kept() -> None:
+    found = kept.all_kept()
+    assert report.PAGE.read_text(encoding="utf-8") == report.page(found, list(report.headlines(found)))
+    assert report.PICTURE.read_text(encoding="utf-8") == report.growth(found)
+
+
+def test_every_figure_names_its_command_date_and_machine() -> None:
+    for name, told in kept.all_kept().items():
+        assert name in names()
+        assert told["command"].startswith(f"python -m benchmarks {name}")
+        assert told["date"]
+        assert "cores" in told["machine"]
+        assert told["tables"] or told["printed"]
+
+
+def test_a_run_is_kept_with_its_tables(tmp_path: Path) -> None:
+    def bench(options: list[str]) -> int:
+        kit.show("From the first read to the last row", [ROW])
+        return len(options) - 2
+
+    assert kept.run("throughput", bench, ["--mails", "1000"], folder=tmp_path) == 0
+    assert kept.run("units", lambda _: print("12 units") or 1, [], folder=tmp_path) == 1
+    found = kept.all_kept(tmp_path)
+    assert found["throughput"]["command"] == "python -m benchmarks throughput -- --mails 1000"
+    assert found["throughput"]["tables"][0]["rows"] == [ROW]
+    assert (found["units"]["printed"], found["units"]["reached"]) == ("12 units\n", False)
+    rows = list(report.headlines(found))
+    assert [(row["what"], row["figure"], row["goal"]) for row in rows][:2] == [
+        ("mails a second into the queue", "400", "200"),
+        ("mails a second, decided too", "250", "200"),
+    ]
+    page = report.page(found, rows)
+    assert "**a goal was missed**" in page
+    assert "12 units" in page
+    assert "1,000 waiting: 250 a second" in report.growth(found)
+
+
+def test_headlines_name_benchmarks_there_are() -> None:
+    assert {line.bench for line in report.HEADLINES} <= set(names())
