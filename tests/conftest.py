@@ -22,11 +22,11 @@ _numbers = itertools.count(1)
 
 LONGEST = (
     "tests/e2e/test_live.py",
-    "tests/e2e/",
+    "tests/classify/",
     "tests/faults/",
     "tests/dags/",
     "tests/ops/test_learn.py",
-    "tests/classify/",
+    "tests/e2e/",
 )
 """What takes minutes begins first: of two workers neither is left alone with it at the end."""
 

@@ -154,7 +154,7 @@ def _talks_to(process: psutil.Process, port: int) -> bool:
     )
 
 
-def test_ctrl_c_ends_everything_and_a_second_run_adds_nothing(live: Demo, state: Path) -> None:
+def test_ctrl_c_ends_everything(live: Demo, state: Path) -> None:
     eventually(lambda: Watch(_dsn(state)).counts().settled, "everything is decided, every label is sent")
     family = live.family()
     assert live.process is not None
@@ -163,6 +163,12 @@ def test_ctrl_c_ends_everything_and_a_second_run_adds_nothing(live: Demo, state:
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
 
+
+@pytest.mark.slow
+def test_a_second_run_adds_nothing(live: Demo, state: Path) -> None:
+    """After the one before; its fast sibling is in test_story.py: a second cycle adds nothing."""
+    assert live.process is not None
+    assert live.process.poll() == 0
     with demo(state) as again:
         again.start("--once")
         assert again.finish(420) == 0, again.text
