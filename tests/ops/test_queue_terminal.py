@@ -32,16 +32,16 @@ from triage.ops import queue
 from triage.store import conversations, db, messages
 
 Run = Callable[..., tuple[int, str, str]]
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
 def inbox(connection: Connection) -> Connection:
     """Three wait: an injury, a late parcel in French, an overdue one on X; the first names its evidence."""
+    now = datetime.now(UTC)
     page = [
-        message("m1", "t1", subject="Mixer", text="The blade\x1b[2J cut my hand.", sent_at=NOW - timedelta(minutes=5)),
-        message("m2", "t2", text="Mon colis ?", author="=cmd|' /C calc'!A0", sent_at=NOW - timedelta(minutes=3)),
-        message("p1", "t3", account="volmera_x", text="Late, late", sent_at=NOW - timedelta(days=2), url="https://x.example/1"),
+        message("m1", "t1", subject="Mixer", text="The blade\x1b[2J cut my hand.", sent_at=now - timedelta(minutes=5)),
+        message("m2", "t2", text="Mon colis ?", author="=cmd|' /C calc'!A0", sent_at=now - timedelta(minutes=3)),
+        message("p1", "t3", account="volmera_x", text="Late, late", sent_at=now - timedelta(days=2), url="https://x.example/1"),
     ]  # fmt: skip
     spoke = (Evidence(start=14, end=26, text="cut my hand."), Evidence(start=0, end=0, text="Mixer"))
     with db.transaction(connection):
