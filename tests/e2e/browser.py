@@ -71,6 +71,7 @@ class Site:
             **{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
         )
         made.set_default_timeout(15_000)
+        expect.set_options(timeout=30_000)
         if user:
             made.add_cookies([{"name": "_token", "value": self.token(user), "url": self.url}])
         return made

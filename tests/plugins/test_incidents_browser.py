@@ -48,6 +48,7 @@ def visit(browser: Browser, people: Callable[..., Any], incident: int) -> Iterat
             **{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options}
         ).new_page()
         page.set_default_timeout(15_000)
+        expect.set_options(timeout=30_000)
         page.goto(f"http://127.0.0.1:{port}/incidents/{path}")
         return page
 
