@@ -84,3 +84,11 @@ def test_the_classifier_decides_each_message_in_its_own_inbox(classifier: Classi
 
     assert chance(among) > chance(apart)
     assert chance(apart) == pytest.approx(chance(alone), abs=0.2)
+
+
+def test_a_topic_that_an_older_mix_does_not_know_keeps_its_chance(classifier: Classifier) -> None:
+    older = Fixed({topic: 1.0 for topic in classifier.mix().topics if topic != "delivery"})
+    parcel = ("", "Where is my parcel? The courier never came to my door.", "en")
+    [found], [alone] = classifier.classify([parcel], [older]), classifier.classify([parcel])
+    assert found.topic == alone.topic == "delivery"
+    assert found.topics[0] == alone.topics[0]

@@ -119,13 +119,16 @@ def _faded(counts: Array) -> Array:
 
 
 def weigh(docs: Sequence[Doc], mixes: Sequence[Weigher | None]) -> None:
-    """Replace `doc.cats` of those that a reader has read by what they are in their inbox."""
+    """Replace `doc.cats` of those that a reader has read by what they are in their inbox.
+
+    Topics that the mix does not know keep their chance: a newer model has them, and an older mix is no word on them.
+    """
     for mix in {id(mix): mix for mix in mixes if mix is not None}.values():
         mine = [doc for doc, its in zip(docs, mixes, strict=True) if its is mix and _read(doc)]
         if mine:
             chances = np.array([[doc.cats.get(topic, 0.0) for topic in mix.topics] for doc in mine])
             for doc, row in zip(mine, mix.weigh(chances).tolist(), strict=True):
-                doc.cats = dict(zip(mix.topics, row, strict=True))
+                doc.cats = {**doc.cats, **dict(zip(mix.topics, row, strict=True))}
 
 
 def _read(doc: Doc) -> bool:
