@@ -8,7 +8,7 @@ const sources = new WeakMap(); // each row, and its HTML as the server sent it
 const tags = new Map(); // address, and the ETag of what is shown
 const selected = new Set();
 const drafts = new Map(); // conversation, and what is written to it: text, and the key that makes it one reply
-const RENEW = 10 * 60000, AWAY = 15 * 60000;
+const RENEW = 10 * 60000, AWAY = 15 * 60000, PATIENCE = 20000;
 let current = null, open = null, hush = 0, skew = 0, active = Date.now(), renewed = "";
 
 const kept = key => { try { return localStorage.getItem(key); } catch { return null; } };
@@ -24,19 +24,14 @@ const asked = () => new URLSearchParams([...new FormData(filters)].filter(([, va
 
 async function get(path, always = false) {
   const headers = !always && tags.has(path) ? { "If-None-Match": tags.get(path) } : {};
-  let answer;
-  try {
-    answer = await fetch(path, { headers, cache: "no-store" });
-  } catch {
-    return live("stale");
-  }
+  const answer = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
+  if (!answer) return live("stale");
   skew = (Date.parse(answer.headers.get("Date")) || Date.now()) - Date.now();
   if (answer.status === 304) return live("live");
   if (answer.status === 404) return null;
   if (!answer.ok) return live(answer.status === 401 ? "out" : "stale");
-  tags.set(path, answer.headers.get("ETag"));
   live("live");
-  return parse(await answer.text());
+  return Object.assign(parse(await answer.text()), { etag: answer.headers.get("ETag") });
 }
 
 function live(state) {
@@ -114,13 +109,20 @@ function move(step) {
   if (open && row) show(row.dataset.id, { focus: false });
 }
 
+function read(talk) {
+  tags.set(`c/${open}`, talk.etag);
+  reading.replaceChildren(...talk.children);
+  localise(reading);
+  writing();
+}
+
 async function show(id, { focus = true, push = true } = {}) {
   if (reply && open !== id) reply.hidden = true;
   current = open = id;
   paint();
   const found = await get(`c/${id}`, true);
   if (open !== id) return;
-  if (found) { reading.replaceChildren(...found.children); localise(reading); writing(); }
+  if (found) read(found);
   if (found === null) return close();
   body.classList.add("reading");
   $("#conversation").scrollTop = 0;
@@ -143,20 +145,32 @@ function close() {
   if (was) focusRow(rowOf(was) || list()[0]);
 }
 
-async function refresh({ reread = true } = {}) {
-  const query = asked();
+// One after the other: a late answer is not painted over a newer one, and a release cannot overtake its claim.
+function inTurn(work) {
+  let last = Promise.resolve();
+  return (...args) => last = last.catch(() => {}).then(() => work(...args));
+}
+const refresh = inTurn(reload), post = inTurn(deliver);
+
+async function reload({ reread = true } = {}) {
+  const query = asked(), asking = `${query}`;
   query.set("n", Math.max(50, list().length));
+  const path = `rows?${query}`;
   const [fresh, talk, figures] = await Promise.all([
-    get(`rows?${query}`), open && reread ? get(`c/${open}`) : undefined, get("numbers"),
+    get(path), open && reread ? get(`c/${open}`) : undefined, get("numbers"),
   ]);
   holdOn();
-  if (figures) $("#numbers").replaceChildren(...figures.children);
-  if (fresh) merge(fresh);
+  if (figures) {
+    tags.set("numbers", figures.etag);
+    $("#numbers").replaceChildren(...figures.children);
+  }
+  if (fresh && `${asked()}` === asking) {
+    tags.set(path, fresh.etag);
+    merge(fresh);
+  }
   if (talk && talk.firstElementChild?.dataset.id === open && getSelection().isCollapsed) {
     const within = reading.contains(document.activeElement);
-    reading.replaceChildren(...talk.children);
-    localise(reading);
-    writing();
+    read(talk);
     if (within) $("#title", reading)?.focus({ preventScroll: true });
   }
 }
@@ -217,13 +231,9 @@ function tell(fragment) {
   hush = setTimeout(() => said.replaceChildren(), 12000);
 }
 
-async function post(path, fields) {
-  let answer;
-  try {
-    answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
-  } catch {
-    return live("stale");
-  }
+async function deliver(path, fields) {
+  const answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields) }).catch(() => null);
+  if (!answer) return live("stale");
   const fragment = parse(await answer.text());
   tell(answer.ok || answer.status === 409 ? fragment : $("main", fragment) || fragment);
   return answer;
