@@ -44,7 +44,7 @@ HEADLINES = (
     Headline(bench="throughput", table="From the first read", column="collect MB", what="MB of the task that collects"),
     Headline(bench="throughput", table="Goals", column="cost apart", what="cost of a mail, apart between sizes",
              goal="0.2"),
-    Headline(bench="store", table="Rows stored", column="ours rows/s", what="rows a second stored", goal="10,000",
+    Headline(bench="store", table="Rows stored", column="upsert rows/s", what="rows a second stored", goal="10,000",
              beside="bare rows/s"),
     Headline(bench="store", table="Rows stored", column="of bare", what="share of bare execute_values", goal="0.9"),
     Headline(bench="store", table="Queue brought", column="p50 ms", what="ms for 1,000 touched conversations"),

@@ -2,9 +2,10 @@
 
 python -m benchmarks store [-- --messages 20000] [-- --rows 20000] [-- --at FOLDER]
 
-Both writers fill the same table with its keys and indexes, by turns, in batches of one page and of ten. The bare one
-does nothing else: it is given conversations that exist and ids that are new. Ours finds or makes the conversations,
-locks them, looks for copies in other mailboxes and clears the quarantine. FOLDER is that of the benchmark queue_page:
+The writers fill the same table with its keys and indexes, by turns, in batches of one page and of ten. The bare one is
+given conversations that exist and ids that are new, and so is our upsert of that one table. "The whole page" is what
+`collect` does: it finds or makes the conversations too, in a table of their own, locks them, looks for copies in other
+mailboxes and clears the quarantine. FOLDER is that of the benchmark queue_page:
 a database of ten messages for each of `--rows` that wait. Every change to it is rolled back.
 """
 
@@ -63,8 +64,13 @@ def mails(first: int, count: int) -> list[Message]:
     ]
 
 
-def ours(connection: Connection, batch: Sequence[Message]) -> int:
-    """As `triage.ops.collect` stores a page."""
+def upsert(connection: Connection, batch: Sequence[Message], ids: dict[shape.Head, int]) -> int:
+    """Our statement for the same table and the same rows."""
+    return len(messages.insert(connection, batch, ids))
+
+
+def page(connection: Connection, batch: Sequence[Message]) -> int:
+    """As `triage.ops.collect` stores a page: its conversations, its locks and its messages."""
     return len(messages.upsert(connection, batch)[0])
 
 
@@ -95,24 +101,31 @@ def upserts(connection: Connection, total: int) -> Iterator[dict[str, Any]]:
     """A row of the table for each size of a batch: the middle of all rounds, each of one batch of every writer."""
     first = 1
     for size in BATCHES:
-        rates: dict[str, list[float]] = {"bare": [], "ours": [], "again": []}
+        rates: dict[str, list[float]] = {"bare": [], "upsert": [], "page": [], "again": []}
         for _ in range(max(5, total // size)):
-            theirs, own = mails(first, size), mails(first + size, size)
-            first += 2 * size
-            ids = made(connection, theirs)
+            theirs, own, whole = (mails(first + n * size, size) for n in range(3))
+            first += 3 * size
+            ids = made(connection, [*theirs, *own])
             rates["bare"].append(timed(connection, lambda t=theirs, i=ids: bare(connection, t, i)))
-            rates["ours"].append(timed(connection, lambda o=own: ours(connection, o)))
+            rates["upsert"].append(timed(connection, lambda o=own, i=ids: upsert(connection, o, i)))
+            rates["page"].append(timed(connection, lambda w=whole: page(connection, w)))
             began = time.perf_counter()
             with db.transaction(connection):
-                ours(connection, own)
+                page(connection, whole)
             rates["again"].append(size / (time.perf_counter() - began))
-        middle = {name: median(found) for name, found in rates.items()}
-        share = median(o / b for o, b in zip(rates["ours"], rates["bare"], strict=True))
+        middle = {name: int(median(found)) for name, found in rates.items()}
+        share = _share(rates["upsert"], rates["bare"])
         yield {
-            "batch": size, "bare rows/s": int(middle["bare"]), "ours rows/s": int(middle["ours"]),
-            "of bare": share, "known ones rows/s": int(middle["again"]),
-            "reached": "yes" if share >= LEAST_SHARE and middle["ours"] >= LEAST_ROWS else "NO",
+            "batch": size, "bare rows/s": middle["bare"], "upsert rows/s": middle["upsert"], "of bare": share,
+            "the whole page rows/s": middle["page"], "its share": _share(rates["page"], rates["bare"]),
+            "a page known rows/s": middle["again"],
+            "reached": "yes" if share >= LEAST_SHARE and middle["upsert"] >= LEAST_ROWS else "NO",
         }  # fmt: skip
+
+
+def _share(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The middle of the rounds' ratios."""
+    return median(o / t for o, t in zip(ours, theirs, strict=True))
 
 
 CASES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import kept, kit, report
+from benchmarks import cold, kept, kit, report
 from benchmarks.__main__ import names
 
 ROW = {"mails": 1000, "queued /s": 400.5, "decided /s": 250.0, "collect MB": 70}
@@ -49,3 +49,17 @@ def test_a_run_is_kept_with_its_tables(tmp_path: Path) -> None:
 
 def test_headlines_name_benchmarks_there_are() -> None:
     assert {line.bench for line in report.HEADLINES} <= set(names())
+
+
+def test_the_demos_own_lines_say_where_its_time_goes() -> None:
+    lines = [
+        "Installing 270 packages …",
+        " 0:00  starting PostgreSQL, the stand-ins for Gmail and X, and Airflow …",
+        " 0:09  two quiet days, then a recall: 273 mails and 60 posts arrive",
+        " 0:31  Airflow is up: http://127.0.0.1:8080 (no login)",
+        " 0:40  mails   10  posts    0  to classify   10",
+        " 2:11  stopping …",
+        " 2:15  everything is stopped",
+    ]
+    assert [row["seconds"] for row in cold.phases(lines, 136.5)] == [9, 22, 100, 5.5]
+    assert list(cold.phases(["make demo: port 8080 is taken"], 2.0)) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,10 +63,16 @@ def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[in
         return [], []
     unique = {shape.key(m): m for m in messages}
     ids = lock_conversations(connection, messages)
-    rows = [shape.row(m, ids) for m in unique.values()]
-    stored = db.rows(connection, _SQL["upsert_messages"], (Json(rows),))
+    stored = insert(connection, list(unique.values()), ids)
     db.values(connection, _SQL["leave_quarantine"], list(unique))
     return [r["id"] for r in stored], sorted({r["conversation_id"] for r in stored})
+
+
+def insert(
+    connection: Connection, messages: Sequence[Message], ids: Mapping[shape.Head, int]
+) -> list[dict[str, Any]]:
+    """Write messages into conversations that are locked; `id` and `conversation_id` of those that were not known."""
+    return db.rows(connection, _SQL["upsert_messages"], (Json([shape.row(m, ids) for m in messages]),))
 
 
 def lock_conversations(
