@@ -80,13 +80,19 @@ def _airflow(passwords: dict[str, str], broker: str, args: argparse.Namespace) -
         "broker_url": f"redis://:{quote(broker, safe='')}@{args.redis}/0",
         "migrate_dsn": f"postgresql://triage_migrate:{quoted['triage_migrate']}@{args.postgres}/triage",
         "connections.json": json.dumps(
-            {**_held(args.folder / "airflow" / "connections.json"), "triage_db": ours}
+            {"triage_metrics": _metrics(args.folder), **_held(args.folder), "triage_db": ours}
         ),
     }
 
 
-def _held(connections: Path) -> dict[str, object]:
-    """The connections that are in the file already."""
+def _metrics(folder: Path) -> dict[str, object]:
+    """The connection of the figures, and beside it the token for Prometheus's `credentials_file`."""
+    return {"conn_type": "generic", "password": _once(folder / "airflow" / "metrics_token")}
+
+
+def _held(folder: Path) -> dict[str, object]:
+    """The connections that are there already."""
+    connections = folder / "airflow" / "connections.json"
     return dict(json.loads(connections.read_text())) if connections.exists() else {}
 
 

@@ -175,6 +175,8 @@ def test_the_secrets_backend_exists_and_reads_our_connection(tmp_path: Path) -> 
     backend = import_string(AIRFLOW_OPTIONS["AIRFLOW__SECRETS__BACKEND"])(**arguments)
     connection = backend.get_connection("triage_db")
     assert (connection.conn_type, connection.login, connection.schema) == ("postgres", "triage", "triage")
+    token = (tmp_path / "airflow" / "metrics_token").read_text()
+    assert backend.get_connection("triage_metrics").password == token
 
 
 def _commands(name: str) -> list[list[str]]:

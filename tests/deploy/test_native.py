@@ -54,7 +54,7 @@ def test_redis_answers_nobody_without_the_password(cluster: Cluster) -> None:
 
 def test_connections_that_are_given_stand_beside_our_database(cluster: Cluster) -> None:
     held = json.loads((cluster.base / "volumes" / "keys_airflow" / "connections.json").read_text())
-    assert set(held) == {"triage_db", "gmail_care"}
+    assert set(held) == {"triage_db", "triage_metrics", "gmail_care"}
 
 
 def test_a_service_that_is_killed_is_not_well_until_it_is_restarted(cluster: Cluster) -> None:
