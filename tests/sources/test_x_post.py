@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from triage.core.errors import Skip
@@ -206,6 +206,7 @@ def test_anything_in_place_of_a_post_does_no_worse_than_quarantine(post: Any) ->
 
 @untimed
 @given(st.datetimes(datetime(2011, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)))
+@example(datetime(2038, 9, 2, 22, 27, 13, 654000, tzinfo=UTC))
 def test_an_id_tells_its_time(moment: datetime) -> None:
     assert timedelta(0) <= moment - time_of(first_id_at(moment)) < timedelta(milliseconds=1)
 

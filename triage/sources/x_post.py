@@ -31,6 +31,7 @@ _LANG = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 _NO_LANGUAGE = re.compile(r"und|zxx|art|q[a-z]{2}")
 _TAG = re.compile(r"\w{1,100}")
 _LEADING_MENTIONS = re.compile(r"^(\s*@\w+)+[\s,:]*")
+_UNIX = datetime.fromtimestamp(0, UTC)
 _EPOCH_MS = 1288834974657
 
 
@@ -143,12 +144,13 @@ def is_id(value: Any) -> bool:
 
 def time_of(native_id: str) -> datetime:
     """When the post with this id was made (snowflakes carry it in milliseconds)."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(int(native_id) >> 22) + _EPOCH_MS)
+    return _UNIX + timedelta(milliseconds=(int(native_id) >> 22) + _EPOCH_MS)
 
 
 def first_id_at(moment: datetime) -> str:
     """The lowest id a post of this moment can have."""
-    return str(max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << 22)
+    # Whole milliseconds: seconds as a float lose one now and then.
+    return str(max(0, (moment - _UNIX) // timedelta(milliseconds=1) - _EPOCH_MS) << 22)
 
 
 def newest(ids: Iterable[str]) -> str | None:
