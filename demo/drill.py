@@ -53,8 +53,10 @@ class Drill:
         self.break_out()
         incident = int(self._until("alarm", "SELECT id FROM triage.incident WHERE topic = %s", TOPIC)["id"])
         self._await("owner mailed", lambda: self._mailed("crisis@"))
-        self._approve(incident)
-        self._until("statement on X", _PUBLISHED, incident, "volmera_x")
+        self._await("waits for approval", lambda: bool(self._pending()))
+        self._approve()
+        self._reached("approved")
+        self._await("statement on X", lambda: self._published(incident))
         fanout = self._answer_many(incident)
         self._until(
             "cluster answered", "SELECT id FROM triage.fanout WHERE id = %s AND state = 'done'", fanout
@@ -76,16 +78,19 @@ class Drill:
         now = datetime.now(UTC)
         self.director.deliver([*(s for s in recall if s.at <= now), *letters(now)])
 
-    def _approve(self, incident: int) -> None:
-        """Say yes in Airflow, as the approver would by a button."""
-        self._await("waits for approval", lambda: bool(self._pending()))
+    def _approve(self) -> None:
+        """Say yes in Airflow to all that waits, as the approver would by a button."""
         for task in self._pending():
             where = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
             self._airflow(
                 f"{where}/{task['map_index']}/hitlDetails",
                 {"chosen_options": ["Approve"], "params_input": {}},
             )
-        self._reached("approved")
+
+    def _published(self, incident: int) -> bool:
+        """Whether X has the statement; one surge may open several incidents, and each asks when it comes to it."""
+        self._approve()
+        return bool(self._rows(_PUBLISHED, incident, "volmera_x"))
 
     def _pending(self) -> list[dict[str, Any]]:
         found = self._airflow("dags/~/dagRuns/~/hitlDetails?response_received=false")
