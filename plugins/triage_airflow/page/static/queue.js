@@ -24,14 +24,15 @@ const asked = () => new URLSearchParams([...new FormData(filters)].filter(([, va
 
 async function get(path, always = false) {
   const headers = !always && tags.has(path) ? { "If-None-Match": tags.get(path) } : {};
-  const answer = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
+  const answer = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) })
+    .then(async got => Object.assign(got, { sent: await got.text() })).catch(() => null); // it may break off in the middle
   if (!answer) return live("stale");
   skew = (Date.parse(answer.headers.get("Date")) || Date.now()) - Date.now();
   if (answer.status === 304) return live("live");
   if (answer.status === 404) return null;
   if (!answer.ok) return live(answer.status === 401 ? "out" : "stale");
   live("live");
-  return Object.assign(parse(await answer.text()), { etag: answer.headers.get("ETag") });
+  return Object.assign(parse(answer.sent), { etag: answer.headers.get("ETag") });
 }
 
 function live(state) {
@@ -160,10 +161,7 @@ async function reload({ reread = true } = {}) {
     get(path), open && reread ? get(`c/${open}`) : undefined, get("numbers"),
   ]);
   holdOn();
-  if (figures) {
-    tags.set("numbers", figures.etag);
-    $("#numbers").replaceChildren(...figures.children);
-  }
+  if (figures) { tags.set("numbers", figures.etag); $("#numbers").replaceChildren(...figures.children); }
   if (fresh && `${asked()}` === asking) {
     tags.set(path, fresh.etag);
     merge(fresh);
