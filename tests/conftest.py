@@ -55,6 +55,8 @@ def postgres() -> Iterator[Postgres]:
     base = Path(tempfile.mkdtemp(prefix="triage-tests-"))
     try:
         with running(base, durable=False) as server:
+            # Thousands of databases that live for a second: nothing is worth tidying up, and it would hold them up.
+            administer(server, "ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
             yield server
     finally:
         shutil.rmtree(base, ignore_errors=True)

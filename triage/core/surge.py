@@ -88,8 +88,8 @@ class Settings:
     level remembers for `half_life`.
     """
 
-    threshold: float = 2.8
-    every: float = 60 * DAY
+    threshold: float = 2.4
+    every: float = 35 * DAY
     ratio: float = 2.0
     min_messages: int = 5
     min_authors: int = 3
