@@ -190,7 +190,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--at", type=Path, help="keep the filled server in this folder, and use it again")
     parser.add_argument(
-        "--rest", action="store_true", help="after the lists: a search for words, deeds, counts over whole tables"
+        "--rest",
+        action="store_true",
+        help="after the lists: a search for words, deeds, counts over whole tables",
     )
     args = parser.parse_args(argv)
     with filled(args.rows, at=args.at) as dsn:
