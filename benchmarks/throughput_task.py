@@ -1,7 +1,8 @@
 """One task of the benchmark throughput as a process of its own: what plugins/triage_airflow/tasks.py does, timed.
 
-It gets ready as a task does (imports, connections, the model), says so, waits for a line, works, and prints as JSON
-when it began and ended, the seconds of processor between, and its memory in MB when it was ready and at its peak.
+It gets ready as a task does (imports, connections, the model and the encoders), says so, waits for a line, works, and
+prints as JSON when it began and ended, the seconds of processor between, and its memory in MB when it was ready and at
+its peak.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from triage.config import load
 from triage.ops.connections import find
 from triage.store import db
 
+UNCERTAIN = [("", "It came on Tuesday and since then nothing is as it was, what do you say to that?", "")]
+"""What the fast model leaves open: the encoders load when they are first asked."""
 Work = Callable[[], dict[str, Any]]
 ACCOUNT = "care"
 STILL_COMING = """
@@ -45,10 +48,12 @@ def collect(connection: Connection) -> Work:
 def classify(connection: Connection) -> Work:
     """The task `classify` of the DAG triage, again and again until everything is collected and decided."""
     from triage.ops.classify import classify as decide
+    from triage.ops.inboxes import Inboxes
     from triage.ops.models import load_in_force
 
     settings = load()
     classifier, storm = load_in_force(connection, settings), settings.triage
+    classifier.classify(UNCERTAIN)
 
     def work() -> dict[str, Any]:
         read = runs = 0
@@ -57,7 +62,14 @@ def classify(connection: Connection) -> Work:
                 (row,) = db.rows(connection, STILL_COMING)
             if not row["more"]:
                 return {"read": read, "runs": runs}
-            report = decide(connection, classifier, settings.topics, copies=storm.copies, flood=storm.flood)
+            report = decide(
+                connection,
+                classifier,
+                settings.topics,
+                inboxes=Inboxes(classifier),
+                copies=storm.copies,
+                flood=storm.flood,
+            )
             read, runs = read + report.read, runs + bool(report.read)
             time.sleep(0 if report.read else 0.2)
 
