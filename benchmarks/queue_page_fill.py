@@ -35,7 +35,9 @@ def filled(waiting: int, *, at: Path | None = None) -> Iterator[str]:
         with running(base, durable=False) as server:
             with db.connect(server.dsn()) as connection:
                 migrate(connection)
-                if not (base / DONE).exists():
+                if (base / DONE).exists():
+                    _tidy(connection, "VACUUM ANALYZE triage.unanswered_queue")
+                else:
                     fill(connection, waiting, say=True)
                     (base / DONE).touch()
             yield server.dsn()
@@ -68,11 +70,16 @@ def fill(connection: Connection, waiting: int, *, say: bool = False) -> None:
     for index in indexes:
         with db.transaction(connection):
             db.execute(connection, index["indexdef"])
-    connection.autocommit = True
-    db.execute(connection, "VACUUM ANALYZE")
-    connection.autocommit = False
+    _tidy(connection, "VACUUM ANALYZE")
     if say:
         print(f"filled in {time.perf_counter() - began:,.0f} s", flush=True)
+
+
+def _tidy(connection: Connection, statement: str) -> None:
+    """As autovacuum would: whoever was here before, and rolled back, left dead rows."""
+    connection.autocommit = True
+    db.execute(connection, statement)
+    connection.autocommit = False
 
 
 def _sentences() -> list[tuple[str, str, str]]:

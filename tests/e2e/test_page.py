@@ -27,7 +27,7 @@ window.fetch = (url, options) => {
   return new Promise((answer) => { window.letGo = () => answer(ask(url, options)) })
 }
 """
-"""In the browser and not as a route of Playwright's: a route still open when the page is closed can wait for ever."""
+"""In the browser, not as a route of Playwright's: its handler runs in this process and may outlive the page."""
 ACTIONS = [
     ("claim", "c", "", "Claim"),
     ("reply", "w", "We are sorry.", "Send"),
