@@ -41,7 +41,7 @@ GRANT EXECUTE ON FUNCTION triage.claim, triage.take, triage.renew, triage.releas
 GRANT EXECUTE ON FUNCTION triage.release_flood TO triage_responder;
 GRANT SELECT ON triage.open_hours TO triage_responder, triage_reader;  -- a view's functions run as its reader
 GRANT EXECUTE ON FUNCTION triage.my_accounts, triage.served, triage.languages, triage.open_seconds, triage.open_between,
-    triage.due TO triage_responder, triage_reader;
+    triage.due, triage.due_after TO triage_responder, triage_reader;
 GRANT SELECT ON triage.incident_board, triage.incident_volume, triage.statements TO triage_responder, triage_reader;
 GRANT EXECUTE ON FUNCTION triage.open_incident, triage.close_incident, triage.watch_incident, triage.reopen_incident,
     triage.note_incident, triage.incident_history TO triage_responder;

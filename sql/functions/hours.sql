@@ -16,18 +16,25 @@ LANGUAGE sql STABLE AS $$
                     until - since)
 $$;
 
--- When a target of opening hours has passed since a moment: core/hours.py as a look-up. Around the clock where there
--- is no calendar, or where it is not laid out that far.
+-- When a target has passed that began after so many opening seconds: a look-up that becomes part of the query it is asked
+-- in, for lists that ask it of many targets. Around the clock where there is no calendar (`opened` is NULL), or where it
+-- is not laid out that far.
+CREATE OR REPLACE FUNCTION triage.due_after(opened numeric, since timestamptz, target interval) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT coalesce((
+        SELECT CASE WHEN moment <= closes THEN moment END
+        FROM (
+            SELECT h.closes, h.opens + make_interval(secs => (opened + extract(epoch FROM target) - h.before)::double precision) AS moment
+            FROM triage.open_hours h WHERE h.before < opened + extract(epoch FROM target) ORDER BY h.before DESC LIMIT 1
+        ) AS span
+    ), since + target)
+$$;
+
+-- When a target of opening hours has passed since a moment: core/hours.py as a look-up.
 CREATE OR REPLACE FUNCTION triage.due(since timestamptz, target interval) RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    goal numeric := triage.open_seconds(since) + extract(epoch FROM target);
+    opened numeric := triage.open_seconds(since);
 BEGIN
-    RETURN coalesce((
-        SELECT CASE WHEN moment <= closes THEN moment END
-        FROM (
-            SELECT h.closes, h.opens + make_interval(secs => (goal - h.before)::double precision) AS moment
-            FROM triage.open_hours h WHERE h.before < goal ORDER BY h.before DESC LIMIT 1
-        ) AS span
-    ), since + target);
+    RETURN (SELECT passed FROM triage.due_after(opened, since, target) AS passed);
 END $$;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -95,7 +95,7 @@ def page(
     """
     way = _way(wanted)
     parameters = {
-        **asdict(wanted),
+        **vars(wanted),
         "words": _containing(wanted.words),
         "of_source": wanted.source,
         "after": after and after.conversation_id,
@@ -115,7 +115,7 @@ def _filters(wanted: Wanted, way: str, after: Place | None) -> tuple[str, ...]:
     }
     singly = wanted.cluster or wanted.mine or wanted.words or wanted.held
     given = {
-        **{key: value not in (None, False) for key, value in asdict(wanted).items()},
+        **{key: value not in (None, False) for key, value in vars(wanted).items()},
         "awake": not wanted.snoozed,
         "heads": not singly,
         "in_order": way == "by_priority" or wanted == Wanted(),
@@ -143,17 +143,12 @@ def _way(wanted: Wanted) -> str:
     """How the first rows are found without looking at many others: what an index has in order, or parts of one."""
     if wanted.mine or wanted.snoozed or wanted.held or wanted.cluster or wanted.words:
         return "walk"
-    facets = [
-        bool(wanted.topic),
-        wanted.lang is not None,
-        bool(wanted.source or wanted.account),
-        bool(wanted.older),
-    ]
-    if sum(facets) > 1:
-        return "by_facet"
-    if wanted.older:
+    somewhere = bool(wanted.source or wanted.account)
+    if wanted.older and wanted.lang is None and not somewhere:
         return "by_topic"
-    if wanted.source or wanted.account:
+    if sum((bool(wanted.topic), wanted.lang is not None, somewhere, bool(wanted.older))) > 1:
+        return "by_facet"
+    if somewhere:
         return "by_account"
     return "by_priority" if wanted.overdue else "walk"
 

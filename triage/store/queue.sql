@@ -110,9 +110,14 @@ q.account = part.account
 -- name: by_topic_parts
 -- Who waits longer than that was due by then: where each topic's part ends, worked out once for each target.
 -- A policy lets no function choose rows. A priority is never below its topic's severity, but for thanks.
-WITH due AS MATERIALIZED (
-    SELECT target, CASE WHEN %(older)s::interval IS NULL THEN 'infinity' ELSE triage.due(now() - %(older)s::interval, target) END AS until
-    FROM (SELECT DISTINCT target FROM triage.topic WHERE %(topic)s::text IS NULL OR key = %(topic)s) AS targets
+WITH began AS MATERIALIZED (
+    SELECT now() - %(older)s::interval AS at,
+           CASE WHEN %(older)s::interval IS NOT NULL THEN triage.open_seconds(now() - %(older)s::interval) END AS opened
+), due AS MATERIALIZED (
+    SELECT target, coalesce(passed, 'infinity') AS until
+    FROM began
+    CROSS JOIN (SELECT DISTINCT target FROM triage.topic WHERE %(topic)s::text IS NULL OR key = %(topic)s) AS targets
+    CROSS JOIN triage.due_after(began.opened, began.at, target) AS passed
 )
 SELECT t.key, t.severity, due.until FROM triage.topic t JOIN due USING (target) WHERE %(topic)s::text IS NULL OR t.key = %(topic)s
 
@@ -120,8 +125,12 @@ SELECT t.key, t.severity, due.until FROM triage.topic t JOIN due USING (target) 
 q.topic = part.key AND q.due_at <= part.until AND (p.priority <= part.severity OR p.priority = 5)
 
 -- name: by_facet_parts
-SELECT t.*, a.account, l.lang FROM ({by_topic_parts}) AS t CROSS JOIN ({by_account_parts}) AS a CROSS JOIN triage.languages() AS l (lang)
-WHERE %(lang)s::text IS NULL OR l.lang = %(lang)s
+-- Which languages there are is looked for only when none is given.
+SELECT t.*, a.account, l.lang FROM ({by_topic_parts}) AS t CROSS JOIN ({by_account_parts}) AS a CROSS JOIN (
+    SELECT %(lang)s::text WHERE %(lang)s::text IS NOT NULL
+    UNION ALL
+    SELECT there FROM triage.languages() AS there WHERE %(lang)s::text IS NULL
+) AS l (lang)
 
 -- name: by_facet
 {by_topic} AND {by_account} AND q.lang = part.lang
