@@ -305,16 +305,22 @@ CREATE FUNCTION triage.due(since timestamp with time zone, target interval) RETU
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    goal numeric := triage.open_seconds(since) + extract(epoch FROM target);
+    opened numeric := triage.open_seconds(since);
 BEGIN
-    RETURN coalesce((
+    RETURN (SELECT passed FROM triage.due_after(opened, since, target) AS passed);
+END $$;
+
+CREATE FUNCTION triage.due_after(opened numeric, since timestamp with time zone, target interval) RETURNS SETOF timestamp with time zone
+    LANGUAGE sql STABLE ROWS 1
+    AS $$
+    SELECT coalesce((
         SELECT CASE WHEN moment <= closes THEN moment END
         FROM (
-            SELECT h.closes, h.opens + make_interval(secs => (goal - h.before)::double precision) AS moment
-            FROM triage.open_hours h WHERE h.before < goal ORDER BY h.before DESC LIMIT 1
+            SELECT h.closes, h.opens + make_interval(secs => (opened + extract(epoch FROM target) - h.before)::double precision) AS moment
+            FROM triage.open_hours h WHERE h.before < opened + extract(epoch FROM target) ORDER BY h.before DESC LIMIT 1
         ) AS span
-    ), since + target);
-END $$;
+    ), since + target)
+$$;
 
 CREATE FUNCTION triage.history(id bigint) RETURNS TABLE(message_id bigint, at timestamp with time zone, direction text, author text, author_name text, subject text, text text, url text, lang text, deleted boolean, automatic text, topic text, decided_by text, evidence jsonb, attachments jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2641,6 +2647,11 @@ REVOKE ALL ON FUNCTION triage.due(since timestamp with time zone, target interva
 GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_pipeline;
 GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_responder;
 GRANT ALL ON FUNCTION triage.due(since timestamp with time zone, target interval) TO triage_reader;
+
+REVOKE ALL ON FUNCTION triage.due_after(opened numeric, since timestamp with time zone, target interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION triage.due_after(opened numeric, since timestamp with time zone, target interval) TO triage_pipeline;
+GRANT ALL ON FUNCTION triage.due_after(opened numeric, since timestamp with time zone, target interval) TO triage_responder;
+GRANT ALL ON FUNCTION triage.due_after(opened numeric, since timestamp with time zone, target interval) TO triage_reader;
 
 REVOKE ALL ON FUNCTION triage.history(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION triage.history(id bigint) TO triage_pipeline;

@@ -66,7 +66,7 @@ def page(
     connection: Connection, wanted: Wanted, *, limit: int = 50, after: Place | None = None
 ) -> list[dict[str, Any]]:
     """The next rows of the queue that are wanted, after a place in its order."""
-    with db.transaction(connection):
+    with db.alone(connection):
         return queue.page(connection, wanted, limit=limit, after=after)
 
 

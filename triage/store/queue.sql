@@ -101,8 +101,12 @@ SELECT
 true
 
 -- name: by_account_parts
+-- Where they are is looked up only when a source is asked for.
+SELECT account FROM unnest(triage.my_accounts()) AS account
+WHERE %(of_source)s::text IS NULL AND (%(account)s::text IS NULL OR account = %(account)s)
+UNION ALL
 SELECT s.account FROM triage.served() s
-WHERE (%(of_source)s::text IS NULL OR s.source = %(of_source)s) AND (%(account)s::text IS NULL OR s.account = %(account)s)
+WHERE %(of_source)s::text IS NOT NULL AND s.source = %(of_source)s AND (%(account)s::text IS NULL OR s.account = %(account)s)
 
 -- name: by_account
 q.account = part.account
