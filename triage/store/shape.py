@@ -16,6 +16,8 @@ _LONGEST_ID = 998
 
 def clean(text: str) -> str:
     """PostgreSQL text holds no NUL and no lone surrogate."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
