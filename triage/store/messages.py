@@ -72,7 +72,9 @@ def insert(
     connection: Connection, messages: Sequence[Message], ids: Mapping[shape.Head, int]
 ) -> list[dict[str, Any]]:
     """Write messages into conversations that are locked; `id` and `conversation_id` of those that were not known."""
-    return db.rows(connection, _SQL["upsert_messages"], (Json([shape.row(m, ids) for m in messages]),))
+    return db.rows(
+        connection, _SQL["upsert_messages"], (shape.document([shape.row(m, ids) for m in messages]),)
+    )
 
 
 def lock_conversations(

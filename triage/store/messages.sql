@@ -56,7 +56,7 @@ LEFT JOIN triage.conversation c USING (source, account, key)
 -- As one document: written and read in two thirds of the time that a list of VALUES takes.
 INSERT INTO triage.message (source, account, native_id, conversation_id, direction, author, author_name, sent_at,
     fetched_at, subject, text, lang, url, labels, reply_to, global_id, automatic_reason, bare_thanks, extra)
-SELECT * FROM json_to_recordset(%s) AS m (source text, account text, native_id text, conversation_id bigint,
+SELECT * FROM json_to_recordset(%s::json) AS m (source text, account text, native_id text, conversation_id bigint,
     direction triage.direction, author text, author_name text, sent_at timestamptz, fetched_at timestamptz, subject text,
     text text, lang text, url text, labels text[], reply_to text, global_id text, automatic_reason text,
     bare_thanks boolean, extra jsonb)

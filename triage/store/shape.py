@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from triage.core.types import Message
 
@@ -48,13 +51,21 @@ def global_id(message: Message) -> str | None:
 
 
 def row(m: Message, ids: Mapping[Head, int]) -> dict[str, Any]:
-    """The columns of `upsert_messages`, as JSON takes them; `ids` are those of the conversations."""
+    """The columns of `upsert_messages`, as they are; `ids` are those of the conversations."""
     source, account, native_id = key(m)
     return {
         "source": source, "account": account, "native_id": native_id, "conversation_id": ids[head(m)],
-        "direction": m.direction.value, "author": clean(m.author), "author_name": clean(m.author_name),
-        "sent_at": m.sent_at.isoformat(), "fetched_at": m.fetched_at.isoformat(), "subject": clean(m.subject),
-        "text": clean(m.text), "lang": m.lang, "url": clean(m.url), "labels": [clean(label) for label in m.labels],
-        "reply_to": None if m.reply_to is None else clean(m.reply_to), "global_id": global_id(m),
-        "automatic_reason": clean(m.automatic_reason), "bare_thanks": m.bare_thanks, "extra": clean_json(m.extra),
+        "direction": m.direction.value, "author": m.author, "author_name": m.author_name, "sent_at": m.sent_at,
+        "fetched_at": m.fetched_at, "subject": m.subject, "text": m.text, "lang": m.lang, "url": m.url,
+        "labels": list(m.labels), "reply_to": m.reply_to, "global_id": global_id(m),
+        "automatic_reason": m.automatic_reason, "bare_thanks": m.bare_thanks, "extra": m.extra,
     }  # fmt: skip
+
+
+def document(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as one JSON text that PostgreSQL takes; cleaned only when there is anything in them that it would not."""
+    with suppress(TypeError, UnicodeEncodeError):
+        written = msgspec.json.encode(rows)
+        if b"\\u0000" not in written:
+            return written.decode()
+    return msgspec.json.encode(clean_json(rows)).decode()
