@@ -51,7 +51,7 @@ def long_queue(request: pytest.FixtureRequest, module_dsn: str, postgres: Postgr
     with db.connect(module_dsn) as connection:
         if request.param > 10_000:
             with db.transaction(connection):
-                db.execute(connection, "DROP TABLE public.sentence, public.name")
+                db.execute(connection, "DROP TABLE IF EXISTS public.sentence, public.name")
                 db.execute(connection, "TRUNCATE triage.conversation, triage.audit CASCADE")
         fill(connection, request.param)
     administer(postgres, "CREATE ROLE plans_responder LOGIN PASSWORD 'secret' IN ROLE triage_responder")

@@ -115,11 +115,14 @@ _MOST_PREPARED = 64
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-def prepared(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def prepared(
+    connection: Connection, sql: str, parameters: dict[str, Any], *, in_order: bool = False
+) -> list[dict[str, Any]]:
     """All rows of a query that is planned once for a connection, not each time: for what is asked many times a second.
 
     Every `%(name)s` has its type beside it (`::text`), and the plan is one for all values: what decides which index
-    serves stands in the text.
+    serves stands in the text. `in_order`: rows come as an index has them; none are gathered first to be sorted, however
+    few the planner thinks there are.
     """
     name, given, text = _preparable(sql)
     known = _PREPARED.setdefault(connection, set())
@@ -130,8 +133,11 @@ def prepared(connection: Connection, sql: str, parameters: dict[str, Any]) -> li
         execute(connection, f"PREPARE {name} AS {text}")
         known.add(name)
     values = f"({', '.join(f'%({key})s' for key in given)})" if given else ""
+    along = "SET LOCAL enable_bitmapscan = off; " if in_order else ""
     return rows(
-        connection, f"SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE {name}{values}", parameters
+        connection,
+        f"SET LOCAL plan_cache_mode = force_generic_plan; {along}EXECUTE {name}{values}",
+        parameters,
     )
 
 

@@ -103,7 +103,7 @@ def page(
         "after_due": after and after.due_at,
     }
     sql = _page(way, _filters(wanted, way, after), limit, 0 if wanted.cluster else MOST_ALIKE)
-    return db.prepared(connection, sql, parameters)
+    return db.prepared(connection, sql, parameters, in_order=not wanted.words)
 
 
 def _filters(wanted: Wanted, way: str, after: Place | None) -> tuple[str, ...]:
