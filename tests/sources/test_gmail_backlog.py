@@ -99,6 +99,24 @@ def test_a_long_walk_is_found_to_its_end_before_anything_is_read(
     assert harness.spent()["messages.list"] == 5, "one search in a walk"
 
 
+@pytest.mark.parametrize("first_sync", [False, True])
+def test_of_a_burst_a_sample_is_read_after_all_that_is_urgent_and_before_the_rest(
+    harness: Backlog, monkeypatch: pytest.MonkeyPatch, first_sync: bool
+) -> None:
+    for name, pages in {"MOST_RECORDS": 60, "MOST_LISTED": 60, "A_MINUTES": 100, "SAMPLED": 4}.items():
+        monkeypatch.setattr(gmail_find, name, pages)
+    collected = Collected() if first_sync else ready(harness)
+    ids = harness.burst(200, m5="He was injured.", m130="She was injured.", m190="He was injured, too.")
+    rounds(harness, collected)
+    urgent = {ids[n - 1] for n in (5, 130, 190)}
+    assert {*collected.given[:3]} == urgent
+    sampled = collected.given[3:11]
+    assert sampled != sorted(sampled, key=ids.index)
+    rest = collected.given[3 + 4 * 4 :]
+    assert rest == sorted(rest, key=ids.index)
+    assert sorted(collected.given) == sorted(ids)
+
+
 def test_a_first_sync_reads_the_oldest_first_and_what_is_urgent_before(harness: Backlog) -> None:
     ids = harness.burst(120, m70="My son was injured.")
     collected = collect(harness)

@@ -2,7 +2,7 @@
 
 When more is found than one page of reading, it is found to its end first and put in order: threads in which
 somebody waits urgently already, and what one search for urgent phrases knows, before the rest; oldest first in each.
-Of a burst, a sample that is spread over it comes between.
+Of a burst, a sample that is spread over it comes after those and before the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_READ = 100
 
 A_MINUTES, SAMPLED = 300, 20
 """What a minute's units read, about. Of more than that, so many of each page are read first, spread over all of it:
-they say what a burst is about before it is read."""
+after the urgent ones: they say what a burst is about before it is read."""
 
 MOST_PENDING = 10_000
 """Ids that a cursor holds (about 200 kB); a longer walk reads some before it goes on."""
@@ -178,16 +178,23 @@ class Finder:
             position = self._search(position, left)
             grave = self._grave(sorted({found[i] for i in new}))
             front = {i for i in new if found[i] in grave} | {*position.urgent}
-        first = [i for i in new if i in front]
-        rest = [i for i in new if i not in front]
-        if len(position.pending) + len(new) > A_MINUTES:
-            chosen = sample(rest, SAMPLED)
-            first += chosen
-            rest = [i for i in rest if i not in chosen]
-        head, tail = position.pending[: position.first], position.pending[position.first :]
+        urgent, rest = [i for i in new if i in front], [i for i in new if i not in front]
+        over = len(position.pending) + len(new) > A_MINUTES
+        sampled = sample(rest, SAMPLED) if over else []
+        rest = [i for i in rest if i not in {*sampled}]
+        at = position.grave, position.first
+        waiting = position.pending[: at[0]], position.pending[at[0] : at[1]], position.pending[at[1] :]
         older = position.mode == "list"
-        ordered = (*first, *head, *rest, *tail) if older else (*head, *first, *tail, *rest)
-        return replace(position, pending=ordered, first=len(head) + len(first))
+        parts = [
+            (*now, *before) if older else (*before, *now)
+            for before, now in zip(waiting, (urgent, sampled, rest), strict=True)
+        ]
+        return replace(
+            position,
+            pending=(*parts[0], *parts[1], *parts[2]),
+            grave=len(parts[0]),
+            first=len(parts[0]) + len(parts[1]),
+        )
 
     def _search(self, position: Position, left: Left) -> Position:
         """Ask once in a walk which mail speaks of something urgent; no answer only costs the order."""
@@ -204,7 +211,7 @@ class Finder:
 
 def _ended(position: Position) -> Position:
     """At the end of a walk."""
-    return replace(position, page="", first=0, urgent=(), searched=False)
+    return replace(position, page="", grave=0, first=0, urgent=(), searched=False)
 
 
 def _any_of(phrases: Sequence[str]) -> str:

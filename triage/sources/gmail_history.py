@@ -25,9 +25,10 @@ class Position:
     `history_id` is where history goes on once everything before it is read, `upto` where it will go on after
     the pages still to come; `taken_at` and `upto_at` are when these were current (epoch seconds). `pending` are
     ids found and not read yet, `tries` how often reading one failed. `after` bounds the window of mode `list`.
-    While a walk goes on: `first` is how many of `pending` were put before the others, `urgent` what the one search
-    for urgent mail found (`searched`), `moves` the label moves so far, told with the last page. `senders` are the
-    mailbox's own send-as addresses, as of `senders_at`.
+    While a walk goes on: `first` is how many of `pending` were put before the others, `grave` how many of those because
+    somebody waits urgently (the others are a sample), `urgent` what the one search for urgent mail found (`searched`),
+    `moves` the label moves so far, told with the last page. `senders` are the mailbox's own send-as addresses, as of
+    `senders_at`.
     """
 
     mode: str = "list"
@@ -40,6 +41,7 @@ class Position:
     pending: tuple[str, ...] = ()
     tries: Mapping[str, int] = field(default_factory=dict)
     reset: bool = False
+    grave: int = 0
     first: int = 0
     urgent: tuple[str, ...] = ()
     searched: bool = False

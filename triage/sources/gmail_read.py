@@ -78,7 +78,7 @@ class Reader:
             kept += self._sort(answers, tries, reading)
         left_over = (*kept, *queue, *later)
         tries = {i: n for i, n in tries.items() if i in kept}
-        return replace(position, pending=left_over, tries=tries, first=0), reading
+        return replace(position, pending=left_over, tries=tries, grave=0, first=0), reading
 
     def _get(self, native_ids: list[str]) -> dict[str, Any]:
         messages = self._client.users.messages()
