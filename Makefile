@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo browser redis test test-all lint bench bench-classify bench-surge docs clean schema
+.PHONY: install demo browser redis prometheus test test-all lint bench bench-classify bench-surge docs clean schema
 
 install: $(STAMP)
 
@@ -21,10 +21,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	@$(BIN)/python -m demo $(ARGS)
 
-test: install browser redis
+test: install browser redis prometheus
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-all: install browser redis
+test-all: install browser redis prometheus
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The page is tested in a real browser. Debian has it; without the right to install it, the tests say what is missing.
@@ -40,6 +40,15 @@ redis:
 	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Debian's redis-server for the deployment tests …" \
 	  && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-server >/dev/null \
 	  || echo "No redis-server was found or installed: apt-get install redis-server (as root), or tests/deploy will fail."
+
+# What alert rules say is worked out by a real Prometheus; unpacked beside the venv, so that no service is set up here.
+prometheus: install
+	@command -v prometheus >/dev/null && exit 0; test -x $(VENV)/prometheus/usr/bin/prometheus && exit 0; \
+	command -v apt-get >/dev/null && echo "Unpacking Debian's prometheus for the tests of the alert rules …" \
+	  && mkdir -p $(VENV)/prometheus && cd $(VENV)/prometheus \
+	  && { apt-get -qq download prometheus 2>/dev/null || { apt-get -qq update && apt-get -qq download prometheus; }; } \
+	  && dpkg -x prometheus_*.deb . && rm prometheus_*.deb \
+	  || echo "No Prometheus was found or unpacked: install prometheus, or tests/plugins/test_prometheus.py will fail."
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
