@@ -194,5 +194,6 @@ def _states(dsn: str, x: str) -> dict[str, str]:
 
 
 def _unanswered(gmail: str) -> set[str]:
+    """Threads, as Gmail shows it: an open message keeps its label when the next one in its thread gets it too."""
     box = call_control(gmail, f"mailboxes/{story.MAILBOX}/snapshot")
-    return {m["id"] for m in box["messages"] if "Triage/Unanswered" in m["labels"]}
+    return {m["thread"] for m in box["messages"] if "Triage/Unanswered" in m["labels"]}
