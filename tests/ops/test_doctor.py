@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+import yaml
 from psycopg2.extensions import connection as Connection
 
 from demo.postgres import Postgres
@@ -174,6 +175,32 @@ def test_a_database_of_another_encoding_is_told(run: Run, postgres: Postgres) ->
         administer(postgres, "DROP DATABASE odd WITH (FORCE)")
     assert "LATIN1" in found["", "encoding"].text
     assert "UTF8" in found["", "encoding"].mend
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "text"),
+    [
+        (None, "warn", "not asked to push yet"),
+        (timedelta(days=6, hours=20), "ok", "pushes until"),
+        (timedelta(days=3), "warn", "only: it was not asked anew"),
+        (timedelta(hours=-1), "bad", "pushes no more since"),
+    ],
+)
+def test_until_when_gmail_pushes_is_told(
+    run: Run, dsn: str, connection: Connection, tmp_path: Path, left: timedelta | None, state: str, text: str
+) -> None:
+    made = yaml.safe_load(triage_yaml(care="gmail"))
+    made["accounts"][0]["push"] = {
+        "topic": "projects/p/topics/t",
+        "subscription": "projects/p/subscriptions/s",
+    }
+    (tmp_path / "triage.yaml").write_text(yaml.safe_dump(made))
+    with db.transaction(connection):
+        messages.register_account(connection, name="care", source="gmail", labels=True)
+        if left is not None:
+            messages.note_watch(connection, "care", utc_now() + left)
+    finding = run(dsn)[1]["care", "push"]
+    assert (finding.state, text in finding.text) == (state, True), finding
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ def _account(
         cap = limits.dollars_per_day
         yield from _guarded("spend", lambda: doctor_database.money(connection, account.name, cap))
         yield from _guarded("cursor", lambda: doctor_database.cursor(connection, account.name, after))
+        if account.push is not None:
+            yield from _guarded("push", lambda: doctor_database.push(connection, account.name, now))
 
     for finding in checks():
         yield replace(finding, account=account.name)

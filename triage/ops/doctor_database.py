@@ -11,13 +11,15 @@ from psycopg2.extensions import connection as Connection
 
 from triage.core.finding import Finding, bad, ok, warn
 from triage.sources.base import Now
-from triage.store import checkup, db, migrate, quota, spend
+from triage.store import checkup, db, messages, migrate, quota, spend
 
 OLDEST = 140000
 """PostgreSQL 14, as the README promises and sql/ needs."""
 
 ROLES = ("triage_owner", "triage_pipeline", "triage_responder", "triage_reader")
 SKEW = timedelta(seconds=10)
+EXPIRES_SOON = timedelta(days=4)
+"""A watch lasts seven days and is renewed daily: with so little left, three days have failed."""
 
 
 def server(connection: Connection, now: Now) -> Iterator[Finding]:
@@ -173,3 +175,20 @@ def cursor(connection: Connection, account: str, stalled_after: timedelta) -> It
         )
     else:
         yield ok("cursor", f"collected {age} ago")
+
+
+def push(connection: Connection, account: str, now: Now) -> Iterator[Finding]:
+    """Until when Gmail tells of new mail by itself."""
+    with db.transaction(connection):
+        until = messages.watched_until(connection, account)
+    renew = "look at the last run of `upkeep` in the DAG care, which asks anew every day; polling goes on meanwhile"
+    if until is None:
+        yield warn("push", "Gmail was not asked to push yet", renew)
+    elif until <= now():
+        yield bad("push", f"Gmail pushes no more since {until:%Y-%m-%d %H:%M} UTC", renew)
+    elif until <= now() + EXPIRES_SOON:
+        yield warn(
+            "push", f"Gmail pushes until {until:%Y-%m-%d %H:%M} UTC only: it was not asked anew", renew
+        )
+    else:
+        yield ok("push", f"Gmail pushes until {until:%Y-%m-%d %H:%M} UTC")
