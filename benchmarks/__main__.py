@@ -2,9 +2,9 @@
 
 python -m benchmarks [--list] [--full] [--keep] [NAME …] [-- OPTIONS of a single one]
 
-`--full` measures at the sizes that the goals name (one to three hours by machine, and 12 GB of disk). What is measured is
-kept in benchmarks/results, one file each with its command, date and machine: without names always, else with `--keep`.
-The page is then written anew.
+`--full` measures at the sizes that the goals name (one to three hours by machine, and 12 GB of disk). What is measured
+is kept in benchmarks/results, one file each with its command, date and machine: without names always, else with
+`--keep`. The page is then written anew.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.classify_peers import PEERS
+from benchmarks.kit import peak_mb
 from triage.classify import corpus, load_classifier
 from triage.classify.encoder import load_encoders
 
@@ -51,7 +51,7 @@ def _measured(name: str) -> Figures:
             "ms for one": _each(work, short[:300]),
             "ms for a mail of 2,000 words": _each(work, mails),
             "seconds to load (peers: to train)": round(ready, 2),
-            "peak MB": _peak(),
+            "peak MB": round(peak_mb()),
         }
 
 
@@ -91,12 +91,6 @@ def _each(work: Work, texts: Sequence[str]) -> float:
             work([text])
         took.append(time.process_time() - started)
     return round(min(took) / len(texts) * 1000, 2)
-
-
-def _peak() -> int:
-    """Megabytes; `ru_maxrss` would count those of the process that started this one."""
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return round(int(line.split()[1]) / 1024)
 
 
 def readers() -> list[Figures]:

@@ -33,6 +33,17 @@ def database(*, durable: bool = False) -> Iterator[str]:
         shutil.rmtree(base, ignore_errors=True)
 
 
+def peak_mb() -> float:
+    """The most memory that this program has had; `ru_maxrss` would count those of the process that started it."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak() -> None:
+    """From now on the peak counts from what is in memory now (proc(5), clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 SHOWN: list[tuple[str, list[dict[str, Any]]]] = []
 """Tables that were shown, for whoever keeps them (kept.py)."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import resource
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +26,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kit import forget_peak, peak_mb
 from tests.sources import replies
 from tests.sources.mail_mutants import hostile, mutants
 from triage.ops.parse import as_json
@@ -92,11 +92,6 @@ class Run:
         mail.parse(raw)
         self.beside = max(self.beside, tracemalloc.get_traced_memory()[1] / 1_000_000)
         tracemalloc.stop()
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def read_files() -> Run:
@@ -281,9 +276,10 @@ def reading(runs: Iterable[tuple[str, Callable[[], Run]]]) -> tuple[Table, bool]
     )
     good = True
     for name, make in runs:
-        before = peak_megabytes()
+        forget_peak()
+        before = peak_mb()
         run = make()
-        grown = peak_megabytes() - before
+        grown = peak_mb() - before
         mean = run.seconds / max(1, run.files)
         table.add_row(
             name, str(run.files), str(len(run.crashes)), f"{run.slowest:.3f} s", run.slowest_name,

@@ -5,7 +5,8 @@ python -m benchmarks throughput [-- --mails 1000 10000] [-- --fast] [-- --profil
 The Gmail stand-in, with its quota lifted, is a process of its own; so are the task that collects and the task that
 classifies, as in Airflow; PostgreSQL writes to disk. All share this machine's processors. Our own ledger of units is
 lifted where everybody would lift it: `quota.gmail` in triage.yaml without `units_per_minute`. Each mail is from
-somebody else and made of sentences of the demo's story. `--fast` sets `encoder: false`.
+somebody else and made of sentences of the demo's story. `--fast` sets `encoder: false`. What takes a second or two is
+measured several times, and the run of the middle rate counts.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ QUOTA_RATE = 5.0
 
 GOAL, SPREAD = 40, 0.2
 """At least so many times that rate, and so much more or less for a message at any size."""
+
+TIMES = {1_000: 5, 10_000: 3}
+"""How often up to so many mails are measured; once beyond."""
 
 AT_ONCE = 500
 STATES = """
@@ -189,6 +193,13 @@ def measure(mails: int, *, encoder: bool, profile: Path | None) -> Run:
     )  # fmt: skip
 
 
+def middle(mails: int, *, encoder: bool, profile: Path | None) -> Run:
+    """Of as many measurements as the size needs, the one with the middle rate into the queue."""
+    times = next((n for most, n in TIMES.items() if mails <= most), 1)
+    runs = [measure(mails, encoder=encoder, profile=profile) for _ in range(times)]
+    return sorted(runs, key=lambda run: run.queued)[times // 2]
+
+
 def _started(what: str, dsn: str, environment: dict[str, str], profile: Path | None) -> subprocess.Popen[str]:
     """A task that is ready to go."""
     command = [sys.executable, "-m", "benchmarks.throughput_task", what, dsn]
@@ -253,7 +264,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--fast", action="store_true", help="encoder: false, the fast model alone")
     parser.add_argument("--profile", type=Path, help="profiles of both tasks into this folder")
     args = parser.parse_args(argv)
-    runs = [measure(n, encoder=not args.fast, profile=args.profile) for n in args.mails]
+    runs = [middle(n, encoder=not args.fast, profile=args.profile) for n in args.mails]
     reader = "the fast model alone" if args.fast else "with the encoders"
     show(
         f"From the first read to the last row, {reader}; ms of processor for each mail",

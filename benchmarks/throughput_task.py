@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import cProfile
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
+from benchmarks.kit import peak_mb
 from triage.config import load
 from triage.ops.connections import find
 from triage.store import db
@@ -80,7 +80,7 @@ def run(what: str, dsn: str, profile: str) -> None:
     """Get ready, wait for the start, work, tell."""
     with db.connect(dsn, name=f"bench {what}") as connection:
         work = {"collect": collect, "classify": classify}[what](connection)
-        ready = _megabytes()
+        ready = peak_mb()
         print("ready", flush=True)
         sys.stdin.readline()
         began, cpu = time.time(), time.process_time()
@@ -91,12 +91,7 @@ def run(what: str, dsn: str, profile: str) -> None:
         else:
             figures = work()
         told = {"began": began, "ended": time.time(), "cpu": time.process_time() - cpu}
-        print(json.dumps({**told, "ready_mb": ready, "peak_mb": _megabytes(), **figures}))
-
-
-def _megabytes() -> float:
-    """The most memory that this process has had so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({**told, "ready_mb": ready, "peak_mb": peak_mb(), **figures}))
 
 
 if __name__ == "__main__":

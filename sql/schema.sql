@@ -1458,6 +1458,7 @@ CREATE TABLE triage.cursor (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     complete_at timestamp with time zone
 );
+ALTER TABLE ONLY triage.cursor ALTER COLUMN value SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE triage.cursor IS 'Where each account stands; written in the transaction that stores the page. updated_at also moves on an empty page: the stall alarm reads it.';
 

@@ -181,7 +181,7 @@ class Finder:
         urgent, rest = [i for i in new if i in front], [i for i in new if i not in front]
         over = len(position.pending) + len(new) > A_MINUTES
         sampled = sample(rest, SAMPLED) if over else []
-        rest = [i for i in rest if i not in {*sampled}]
+        rest = [i for i in rest if i not in sampled]
         at = position.grave, position.first
         waiting = position.pending[: at[0]], position.pending[at[0] : at[1]], position.pending[at[1] :]
         older = position.mode == "list"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json
 
 from triage.core.types import Cursor, Message, Quarantined
 from triage.store import db, shape, threads
@@ -54,7 +54,8 @@ def unlock_account(connection: Connection, account: str) -> None:
 
 def write_cursor(connection: Connection, cursor: Cursor, *, behind: bool = False) -> None:
     """Move the cursor, in the transaction that stored its page; `behind` when there is more to read."""
-    db.execute(connection, _SQL["write_cursor"], (cursor.account, cursor.version, Json(cursor.value), behind))
+    value = msgspec.json.encode(cursor.value).decode()
+    db.execute(connection, _SQL["write_cursor"], (cursor.account, cursor.version, value, behind))
 
 
 def upsert(connection: Connection, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
