@@ -75,7 +75,7 @@ def costs(dsn: str, sizes: Sequence[int], simhash: Callable[[str], int]) -> list
                 part = texts(rng, words, min(BATCH, size - stored))
                 stored += _store(connection, stored, part, simhash)
             with db.transaction(connection):
-                db.execute(connection, _SQL["analyze"])
+                db.execute(connection, _SQL["upkeep"])
             row, stored = _measure(connection, stored, rng, words, simhash)
             first = found[0] if found else row
             found.append(row | {"ours, times": row["ours ms"] / first["ours ms"]})
