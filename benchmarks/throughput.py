@@ -5,7 +5,7 @@ python -m benchmarks throughput [-- --mails 1000 10000] [-- --fast] [-- --profil
 The Gmail stand-in, with its quota lifted, is a process of its own; so are the task that collects and the task that
 classifies, as in Airflow; PostgreSQL writes to disk. All share this machine's processors. Our own ledger of units is
 lifted where everybody would lift it: `quota.gmail` in triage.yaml without `units_per_minute`. Each mail is from
-somebody else and made of sentences of the demo's story. `--fast` sets `encoder: false`. What takes a second or two is
+somebody else and made of sentences of the demo's story. `--fast` sets `encoder: false`. What takes seconds alone is
 measured several times, and the run of the middle rate counts.
 """
 

@@ -47,7 +47,9 @@ def test_a_run_is_kept_with_its_tables(tmp_path: Path) -> None:
     assert "1,000 waiting: 250 a second" in report.growth(found)
 
 
-def test_headlines_name_benchmarks_there_are() -> None:
+def test_every_headline_finds_its_figure() -> None:
+    told = {(row["what"], row["by"]) for row in report.headlines(kept.all_kept())}
+    assert told == {(line.what, line.bench) for line in report.HEADLINES}
     assert {line.bench for line in report.HEADLINES} <= set(names())
 
 
