@@ -40,6 +40,9 @@ LEDGER = "SELECT * FROM triage.ledger"
 DOUBLE = """
 SELECT message_id FROM triage.classification WHERE decided_by <> 'human'
 GROUP BY message_id, model, taxonomy HAVING count(*) > 1"""
+NEWEST = """
+SELECT DISTINCT ON (conversation_id) native_id FROM triage.message
+WHERE source = 'gmail' AND direction = 'inbound' ORDER BY conversation_id, sent_at DESC, native_id"""
 PATIENCE = 900
 
 
@@ -174,7 +177,9 @@ def _same_as_the_plain_run(cluster: Cluster, dsn: str, delivered: list[str]) -> 
         assert here["collected"] > 250
         assert here["queue_rows"] == here["waiting"]
         assert _states(cluster.dsn, cluster.url("x")) == _states(dsn, x.url)
-        assert _unanswered(cluster.url("gmail")) == _unanswered(gmail.url)
+        shown = _unanswered(cluster.dsn, cluster.url("gmail"))
+        assert shown == _unanswered(dsn, gmail.url)
+        assert all(shown.values())
 
 
 def _deliver_again(world: World, delivered: list[str]) -> None:
@@ -193,7 +198,15 @@ def _states(dsn: str, x: str) -> dict[str, str]:
     return {labels.get(row["native_id"], row["native_id"]): row["state"] for row in _rows(dsn, STATES)}
 
 
-def _unanswered(gmail: str) -> set[str]:
-    """Threads, as Gmail shows it: an open message keeps its label when the next one in its thread gets it too."""
+def _unanswered(dsn: str, gmail: str) -> dict[str, bool]:
+    """Every thread that Gmail shows with the label, and whether its newest question has it.
+
+    An older open question keeps its label when the next one in its thread gets it too: that depends on the moment.
+    """
+    newest = {row["native_id"] for row in _rows(dsn, NEWEST)}
     box = call_control(gmail, f"mailboxes/{story.MAILBOX}/snapshot")
-    return {m["thread"] for m in box["messages"] if "Triage/Unanswered" in m["labels"]}
+    found: dict[str, bool] = {}
+    for message in box["messages"]:
+        if "Triage/Unanswered" in message["labels"]:
+            found[message["thread"]] = found.get(message["thread"], False) or message["id"] in newest
+    return found
