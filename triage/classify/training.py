@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from triage.classify.fitting import (
     blend,
     discriminant,
     held_out,
+    kernel,
     margins,
     random_folds,
     raw_scores,
@@ -108,7 +110,10 @@ def fit(docs: Sequence[Doc], how: TextCat, encoders: Sequence[Encoder]) -> Train
     texts = [shown(doc.user_data[TEXT]) for doc in docs]
     encoded = [one.encode(texts).astype(np.float64) for one in encoders]
     matrix = Matrix([doc.user_data[WORDS] for doc in docs], read_vectors())
-    choices = Choices(regularisation=how.regularisation, shrinkage=how.shrinkage, seed=how.seed)
+    choices = Choices(
+        regularisation=how.regularisation, shrinkage=how.shrinkage, centres=how.centres, ridge=how.ridge,
+        seed=how.seed,
+    )  # fmt: skip
     strata = np.char.add(langs, truth)
     ways = shifts(strata, np.array([len(doc.user_data[TEXT]) for doc in docs]), langs, how.hands)
     with threadpool_limits(1):
@@ -149,15 +154,17 @@ def _weights(
     start = fast[0] * gram_bias + fast[1] * vector_bias
     fitted = [discriminant(one, truth, topics, how) for one in encoded]
     heads = []
-    for mine in mix[1:]:
+    for count, mine in enumerate(mix[1:], 1):
         share = mine[:2] / fast
-        heard = [(by * rows, by * bias) for by, (rows, bias) in zip(mine[2:], fitted, strict=False)]
+        pulling = kernel(encoded[:count], truth, topics, how)
+        heard = [(by * rows, by * bias) for by, (rows, bias) in zip(mine[2:-1], fitted, strict=False)]
         bias = mine[0] * gram_bias + mine[1] * vector_bias - share[0] * start
         heads.append(
             Head(
                 mix=share.astype(np.float32),
                 rows=np.hstack([rows for rows, _ in heard]).astype(np.float32),
                 bias=(bias + sum(each for _, each in heard)).astype(np.float32),
+                kernel=replace(pulling, pulls=(mine[-1] * pulling.pulls).astype(np.float32)),
             )
         )
     return Weights(seen=seen, vectors=spoken, bias=start.astype(np.float32)), tuple(heads)
