@@ -91,6 +91,7 @@ def _migrate(args: argparse.Namespace) -> int:
 
 
 def _collect(args: argparse.Namespace) -> int:
+    from triage.ops import spend
     from triage.ops.collect import collect
     from triage.ops.sources import for_account, limits_of
 
@@ -99,7 +100,9 @@ def _collect(args: argparse.Namespace) -> int:
         for account in _chosen(settings, args.account):
             source = for_account(connection, account, settings, _credentials(account))
             limits = limits_of(account, settings)
-            print(collect(connection, source, account.name, **limits))
+            report = collect(connection, source, account.name, **limits)
+            report.notes += spend.count_unread(connection, source, account)
+            print(report)
     return 0
 
 

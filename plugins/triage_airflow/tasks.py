@@ -24,8 +24,7 @@ def pull(account_name: str, events: Any) -> dict[str, Any]:
         source = source_of(account, settings, connection)
         limits = limits_of(account, settings)
         report = collect(connection, source, account.name, **limits)
-        if account.read == "mentions":
-            report.notes.append(f"{spend.count(connection, source, account.name)} minutes counted, not read")
+        report.notes += spend.count_unread(connection, source, account)
         return announce(report, events, waits=waits(connection, account.name))
 
 

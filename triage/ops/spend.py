@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from psycopg2.extensions import connection as Connection
 
+from triage.config import Account
 from triage.core.errors import Fatal
 from triage.sources.base import Now, utc_now
 from triage.store import db, spend
@@ -67,6 +68,13 @@ def count(connection: Connection, source: Counter, account: str, *, now: Now = u
         spend.add_volume(connection, account, bins)
         spend.spend(connection, account, units, now())
     return sum(len(counted) for counted in bins.values())
+
+
+def count_unread(connection: Connection, source: Any, account: Account, *, now: Now = utc_now) -> list[str]:
+    """Count what an account of mentions alone does not read; what to say of it, nothing for other accounts."""
+    if account.read != "mentions":
+        return []
+    return [f"{count(connection, source, account.name, now=now)} minutes counted, not read"]
 
 
 def report(connection: Connection, accounts: Sequence[str], *, now: Now = utc_now) -> list[str]:
