@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triage.classify.calibrate import Array, softmax
-from triage.classify.kernel import Kernel, directions, ends_of, standing
+from triage.classify.kernel import Kernel, directions, ends_of, nearness, standing
 from triage.classify.linear import Floats
 from triage.classify.matrix import Matrix
 
@@ -77,8 +77,8 @@ def kernel(blocks: Sequence[Array], truth: Labels, topics: Sequence[str], how: C
     scale = (np.abs(x).max(axis=0) / 127).astype(np.float32)
     centres = np.round(x[chosen] / np.maximum(scale, 1e-9)).astype(np.int8)
     held = standing(centres, scale)
-    near = np.exp(x @ held.T - 1.0).astype(np.float64)
-    ridge = how.ridge * np.exp(held @ held.T - 1.0).astype(np.float64)
+    near = nearness(x, held.T).astype(np.float64)
+    ridge = how.ridge * nearness(held, held.T).astype(np.float64)
     ridge[np.diag_indices(len(held))] += _EVEN * len(x)
     said = np.where(truth[:, None] == np.array(topics), 1.0, -1.0)
     pulls = solve(near.T @ near + ridge, near.T @ said, assume_a="pos").astype(np.float32)

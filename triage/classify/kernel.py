@@ -35,11 +35,17 @@ class Kernel:
     def scores(self, vectors: Floats) -> Floats:
         """Raw scores (message x topic); each message on its own: neighbours change nothing."""
         placed = directions(vectors, self.means, self.ends)
-        return np.stack([np.exp(self._standing @ one - 1.0) @ self.pulls for one in placed])
+        return np.stack([nearness(self._standing, one) @ self.pulls for one in placed])
 
     @cached_property
     def _standing(self) -> Floats:
         return standing(self.centres, self.scale)
+
+
+def nearness(rows: Floats, others: Floats) -> Floats:
+    """From the products of directions: 1 for the same one, less the further apart."""
+    found: Floats = np.exp(rows @ others - 1.0)
+    return found
 
 
 def directions(vectors: Floats, means: Floats, ends: Whole) -> Floats:
